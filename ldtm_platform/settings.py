@@ -1,0 +1,67 @@
+"""All settings, from the environment or a `.env` file: one frozen object, loaded in functions and never at import."""
+
+import os
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ldtm_platform.sessions import latest_final_session
+from ldtm_platform.universe import DEFAULT_UNIVERSE
+
+
+class Settings(BaseSettings):
+    """What a user may set. Names in the environment: LDTM_ and the field's name, DB_* for the user's own PostgreSQL."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="LDTM_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    home: Path = Field(Path.home() / ".ldtm", description="Everything that is kept: database, checkpoints, run logs")
+    universe: Path = Field(DEFAULT_UNIVERSE, description="The TOML file of tickers and groups")
+
+    source: Literal["folder", "sample", "simulated"] = Field("folder", description="Where prices come from")
+    prices: Path | None = Field(None, description="The folder (or file) of Parquet/CSV prices for the source `folder`")
+    price_basis: Literal["raw", "split_adjusted"] = Field(
+        "split_adjusted",
+        description="What the prices in the folder are: as traded, or restated for later splits (Yahoo)",
+    )
+    history_start: date = Field(date(2015, 1, 2), description="The first day that is ingested")
+    sessions_start: date = Field(
+        date(2020, 1, 2), description="The first session that can be forecast (a partition each)"
+    )
+    last_session: date | None = Field(None, description="The data end here: nothing later is asked for or forecast")
+
+    seed: int = Field(0, description="The seed of every ticker's training")
+    epochs: int = Field(100, ge=1, description="The most epochs a ticker trains")
+    workers: int = Field(os.cpu_count() or 1, ge=1, description="Training processes on a CPU")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where models train and predict")
+    keep_checkpoints: int = Field(5, ge=1, description="How many versions of a ticker's model are kept")
+    keep_runs_days: int = Field(90, ge=1, description="How long Dagster keeps runs that are no partition's latest")
+
+    ui_port: int = Field(3000, description="The port of the Dagster UI, on 127.0.0.1")
+
+    db_host: str | None = Field(None, validation_alias=AliasChoices("DB_HOST", "db_host"))
+    db_port: int = Field(5432, validation_alias=AliasChoices("DB_PORT", "db_port"))
+    db_name: str = Field("ldtm", validation_alias=AliasChoices("DB_NAME", "db_name"))
+    db_user: str = Field("ldtm", validation_alias=AliasChoices("DB_USER", "db_user"))
+    db_password: SecretStr = Field(SecretStr(""), validation_alias=AliasChoices("DB_PASSWORD", "db_password"))
+    dagster_db_name: str = Field(
+        "dagster",
+        validation_alias=AliasChoices("DAGSTER_DB_NAME", "dagster_db_name"),
+        description="Dagster's own database",
+    )
+
+    database_url: SecretStr | None = Field(None, description="Set by `ldtm` for its own processes: our database")
+
+    def latest_session(self, now: datetime | None = None) -> date:
+        """The newest session that can be ingested and forecast: final by the clock, and not beyond the data's end."""
+        latest = latest_final_session(now or datetime.now(UTC))
+        return min(latest, self.last_session) if self.last_session else latest
+
+
+def load_settings() -> Settings:
+    """The settings of this process. Raises pydantic.ValidationError naming each bad value."""
+    return Settings()
