@@ -1,0 +1,220 @@
+"""Bring stored bars up to a session: ask, sort, compare with what is stored, write; one transaction a ticker.
+
+Every step may be repeated: a run that was killed leaves whole tickers done and the others untouched, and the next run
+asks for what is missing. A ticker's trouble is its own.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+import polars as pl
+import sqlalchemy as sa
+
+from ldtm_platform.prices.actions import split_good_and_bad_actions
+from ldtm_platform.prices.bars import split_good_and_bad
+from ldtm_platform.prices.completeness import missing_sentence, missing_sessions
+from ldtm_platform.prices.reconcile import Reconciled, reconcile
+from ldtm_platform.prices.stored import Status, Stored, read_stored, write, write_status
+from ldtm_platform.sources.base import BarRequest, MarketDataSource, SourceError, TickerBars
+
+State = Literal["ok", "incomplete", "no_data", "failed"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class IngestOutcome:
+    """One ticker's ingest. rows, first_date and last_date are of all that is stored afterwards.
+
+    state: 'ok'; 'incomplete' (sessions lack a bar and no halt explains it: the message names them); 'no_data' (the
+    source has none); 'failed' (nothing was stored, the message says why and what to do).
+    """
+
+    ticker: str
+    state: State
+    message: str
+    rows: int = 0
+    rows_new: int = 0
+    rows_changed: int = 0
+    rows_quarantined: int = 0
+    splits: int = 0
+    first_date: date | None = None
+    last_date: date | None = None
+
+
+@dataclass(frozen=True)
+class _Job:
+    engine: sa.Engine
+    source: MarketDataSource
+    since: date
+    through: date
+    now: datetime
+    overlap: int
+
+    @property
+    def end(self) -> date:
+        return self.through + timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class _Delivery:
+    """A source's answer, sorted and compared with what is stored."""
+
+    reconciled: Reconciled
+    actions: pl.DataFrame
+    refused: pl.DataFrame
+
+
+class _Refused(Exception):
+    """This ticker's answer may not be stored; the message is for people."""
+
+
+def ingest(
+    engine: sa.Engine,
+    source: MarketDataSource,
+    tickers: Sequence[str],
+    *,
+    since: date,
+    through: date,
+    now: datetime,
+    overlap: int = 10,
+    run_id: str | None = None,
+) -> Iterator[IngestOutcome]:
+    """Bring each ticker's bars from `since` up to the session `through`, inclusive; one outcome each as it is written.
+
+    Asked for: everything when nothing is stored or the source rereads its history; else from the earliest missing
+    session or `overlap` sessions before the last stored one, and the whole history again when that overlap shows that
+    older bars were rewritten. `now` is when rows count as ingested; run_id goes into the log beside each outcome.
+    Raises ValueError when since is after through, and SourceError when the source gives nothing at all.
+    """
+    if since > through:
+        raise ValueError(f"nothing to ingest: the range begins on {since}, after its end on {through}")
+    job = _Job(engine, source, since, through, now, overlap)
+    before = read_stored(engine, tickers)
+    refused = {ticker: reason for ticker in before if (reason := _other_basis(before[ticker], source))}
+    for ticker, reason in refused.items():
+        yield _logged(_failed(job, ticker, before[ticker], reason), run_id)
+    requests = [_request(job, ticker, stored) for ticker, stored in before.items() if ticker not in refused]
+    for answer in source.fetch(requests):
+        yield _logged(_ingested(job, answer, before[answer.ticker]), run_id)
+
+
+def _ingested(job: _Job, answer: TickerBars, stored: Stored) -> IngestOutcome:
+    try:
+        delivery = _delivered(job, answer, stored)
+        return _written(job, answer.ticker, stored, delivery)
+    except (_Refused, SourceError, ValueError, pl.exceptions.PolarsError, sa.exc.DBAPIError) as error:
+        return _failed(job, answer.ticker, stored, str(error))
+
+
+def _delivered(job: _Job, answer: TickerBars, stored: Stored) -> _Delivery:
+    delivery = _compared(job, answer, stored)
+    if delivery.reconciled.needs_full_history:
+        start = min(job.since, stored.bars["date"][0])
+        (whole,) = job.source.fetch([BarRequest(answer.ticker, start, job.end)])
+        delivery = _compared(job, whole, stored)
+        if delivery.reconciled.needs_full_history and delivery.reconciled.inferred.is_empty():
+            raise _Refused(
+                f"{job.source.name} sends other prices than are stored, and none for the first bars stored (from "
+                f"{stored.bars['date'][0]}): the history would mix two bases. Nothing was stored"
+            )
+    if delivery.reconciled.contradiction:
+        raise _Refused(delivery.reconciled.contradiction)
+    return delivery
+
+
+def _compared(job: _Job, answer: TickerBars, stored: Stored) -> _Delivery:
+    if answer.error:
+        raise _Refused(answer.error)
+    good, bad = split_good_and_bad(answer.bars, job.through)
+    actions, bad_actions = split_good_and_bad_actions(answer.actions)
+    reconciled = reconcile(
+        stored.bars,
+        good,
+        stored_splits=stored.splits,
+        named_splits=actions.filter(pl.col("kind") == "split").drop("kind"),
+        price_basis=job.source.price_basis,
+    )
+    refused = pl.concat([bad, bad_actions]).with_columns(pl.col("ticker").fill_null(answer.ticker))
+    return _Delivery(reconciled, actions, refused)
+
+
+def _written(job: _Job, ticker: str, stored: Stored, delivery: _Delivery) -> IngestOutcome:
+    reconciled = delivery.reconciled
+    days = sorted({*stored.bars["date"], *reconciled.new["date"]})
+    halts = stored.halts | set(delivery.actions.filter(pl.col("kind") == "halt")["ex_date"])
+    state, message = _judged(job, days, halts)
+    status = Status(
+        ticker=ticker,
+        source=job.source.name,
+        price_basis=job.source.price_basis,
+        state=state,
+        message=message,
+        first_date=days[0] if days else None,
+        last_date=days[-1] if days else None,
+        rows=len(days),
+        checked_at=job.now,
+    )
+    write(job.engine, reconciled, named_actions=delivery.actions, refused=delivery.refused, status=status)
+    splits = pl.concat([delivery.actions, reconciled.inferred]).filter(pl.col("kind") == "split")
+    return IngestOutcome(
+        ticker,
+        state,
+        message,
+        rows=len(days),
+        rows_new=reconciled.new.height,
+        rows_changed=reconciled.restated.height,
+        rows_quarantined=delivery.refused.height,
+        splits=splits.join(stored.splits, on="ex_date", how="anti").height,
+        first_date=status.first_date,
+        last_date=status.last_date,
+    )
+
+
+def _judged(job: _Job, days: Sequence[date], halts: set[date]) -> tuple[State, str]:
+    if not days:
+        return "no_data", f"{job.source.name} has no bars from {job.since} through {job.through}"
+    missing = missing_sessions(days, halts, job.through)
+    return ("incomplete" if missing else "ok"), missing_sentence(missing)
+
+
+def _failed(job: _Job, ticker: str, stored: Stored, reason: str) -> IngestOutcome:
+    days = stored.bars["date"]
+    first, last = (days[0], days[-1]) if len(days) else (None, None)
+    # The source and basis of what is stored stay on record: they guard it against the next attempt.
+    source = (stored.source if len(days) else None) or job.source.name
+    basis = (stored.price_basis if len(days) else None) or job.source.price_basis
+    with job.engine.begin() as connection:
+        write_status(connection, Status(ticker, source, basis, "failed", reason, first, last, len(days), job.now))
+    return IngestOutcome(ticker, "failed", reason, rows=len(days), first_date=first, last_date=last)
+
+
+def _other_basis(stored: Stored, source: MarketDataSource) -> str | None:
+    if stored.bars.is_empty() or stored.price_basis in (None, source.price_basis):
+        return None
+    return (
+        f"its bars came from {stored.source} ({stored.price_basis}), and {source.name} sends {source.price_basis} "
+        "prices: a series never mixes the two. Go on with the former source, or start with an empty database (DB_NAME)"
+    )
+
+
+def _request(job: _Job, ticker: str, stored: Stored) -> BarRequest:
+    days = stored.bars["date"].to_list()
+    if not days or job.source.rereads_history:
+        return BarRequest(ticker, job.since, job.end)
+    overlap_from = days[max(0, len(days) - 1 - job.overlap)]
+    start = min([overlap_from, *missing_sessions(days, stored.halts, job.through)[:1]])
+    return BarRequest(ticker, max(job.since, start), job.end)
+
+
+def _logged(outcome: IngestOutcome, run_id: str | None) -> IngestOutcome:
+    log.info(
+        "[ingest] ticker=%s state=%s new=%d changed=%d quarantined=%d run=%s %s",
+        *(outcome.ticker, outcome.state, outcome.rows_new, outcome.rows_changed, outcome.rows_quarantined),
+        run_id,
+        outcome.message,
+    )
+    return outcome

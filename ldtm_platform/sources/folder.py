@@ -1,0 +1,172 @@
+"""Prices from files: a folder, or one file, of Parquet or CSV.
+
+Layout:
+- Every *.parquet and *.csv directly in the folder is read, in the order of their names. Columns, in any order and any
+  case: ticker, date, open, high, low, close, volume; optionally dividends and stock_splits (0 or empty where there is
+  none). Other columns are left aside.
+- A file may hold many tickers, or be one per ticker: without a column ticker its name is the ticker (AAPL.csv).
+- actions.parquet or actions.csv, when present, is no prices but corporate actions: ticker, ex_date, kind (split,
+  dividend or halt), value (new shares per old for a split, cash a share for a dividend, empty for a halt).
+- Dates are dates, timestamps, or text that begins with YYYY-MM-DD.
+
+Nothing is cleaned here and no file wins over another: rows that two files tell differently go on as they are, to be
+quarantined where rows are judged.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from ldtm_platform.sources.base import (
+    ACTIONS_SCHEMA,
+    BAR_COLUMNS,
+    BarRequest,
+    MarketDataSource,
+    PriceBasis,
+    SourceError,
+    TickerBars,
+    as_date,
+    as_number,
+    no_actions,
+    no_answer,
+)
+
+_ACTION_COLUMNS = {"stock_splits": "split", "dividends": "dividend"}
+_WANTED = (*BAR_COLUMNS, *_ACTION_COLUMNS)
+
+
+@dataclass(frozen=True)
+class _PriceFile:
+    """A file's rows, all columns as text or as typed, with a column ticker; or what is wrong with it."""
+
+    path: Path
+    rows: pl.LazyFrame | None
+    trouble: str = ""
+
+
+class FolderSource(MarketDataSource):
+    """The files of a folder, or one file. See the module for the layout."""
+
+    name = "folder"
+    rereads_history = True
+
+    def __init__(self, path: Path, *, price_basis: PriceBasis = "split_adjusted") -> None:
+        self._path = path.expanduser()
+        self.price_basis = price_basis
+
+    def fetch(self, requests: Sequence[BarRequest]) -> Iterator[TickerBars]:
+        """One answer per request. A file that cannot be read spoils only the tickers that it would have served.
+
+        Raises SourceError when the folder is missing or holds no price file.
+        """
+        price_files, action_files = _listed(self._path)
+        files = [_opened(path) for path in price_files]
+        actions = _named_actions(action_files)
+        for request in requests:
+            yield _answer(request, files, actions, self._path)
+
+
+def _listed(path: Path) -> tuple[list[Path], list[Path]]:
+    if not path.exists():
+        raise SourceError(f"no prices at {path}: it does not exist")
+    candidates = sorted(path.iterdir()) if path.is_dir() else [path]
+    tables = [file for file in candidates if file.suffix.lower() in (".parquet", ".csv")]
+    prices = [file for file in tables if file.stem.lower() != "actions"]
+    if not prices:
+        raise SourceError(f"no prices at {path}: put Parquet or CSV files there ({', '.join(BAR_COLUMNS)})")
+    return prices, [file for file in tables if file not in prices]
+
+
+def _scanned(path: Path) -> pl.LazyFrame:
+    # CSV is read as text: a cell that is no number is the judgement of prices/bars.py, not an error of the whole file.
+    parquet = path.suffix.lower() == ".parquet"
+    rows = pl.scan_parquet(path) if parquet else pl.scan_csv(path, infer_schema=False)
+    return rows.rename({name: name.strip().lower().replace(" ", "_") for name in rows.collect_schema().names()})
+
+
+def _opened(path: Path) -> _PriceFile:
+    try:
+        rows = _scanned(path)
+        names = rows.collect_schema().names()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        return _PriceFile(path, None, f"{path} cannot be read: {str(error).splitlines()[0]}")
+    if "ticker" not in names:
+        rows = rows.with_columns(ticker=pl.lit(path.stem.upper()))
+    if missing := [column for column in BAR_COLUMNS if column not in (*names, "ticker")]:
+        return _PriceFile(path, None, f"{path} lacks the column {', '.join(missing)}")
+    return _PriceFile(path, rows.select(column for column in (*_WANTED,) if column in (*names, "ticker")))
+
+
+def _named_actions(paths: Sequence[Path]) -> pl.DataFrame:
+    if not paths:
+        return no_actions()
+    frames = []
+    for path in paths:
+        try:
+            rows = _scanned(path).collect()
+            frames.append(
+                rows.select(
+                    pl.col("ticker").cast(pl.String),
+                    as_date("ex_date", rows.schema["ex_date"]),
+                    pl.col("kind").cast(pl.String),
+                    as_number("value"),
+                )
+            )
+        except (pl.exceptions.PolarsError, OSError, KeyError) as error:
+            # Without its splits a split-adjusted history would be stored on a wrong basis: better nothing at all.
+            raise SourceError(f"{path} is no table of {', '.join(ACTIONS_SCHEMA)}: {error}") from error
+    return pl.concat(frames)
+
+
+def _answer(request: BarRequest, files: Sequence[_PriceFile], named: pl.DataFrame, root: Path) -> TickerBars:
+    ticker = request.ticker
+    own = [file for file in files if file.trouble and file.path.stem.upper() == ticker.upper()]
+    if own:
+        return no_answer(ticker, f"{own[0].trouble}: mend or remove it")
+    try:
+        parts = [file.rows.filter(pl.col("ticker") == ticker).collect() for file in files if file.rows is not None]
+    except (pl.exceptions.PolarsError, OSError) as error:
+        return no_answer(ticker, f"{root} cannot be read: {str(error).splitlines()[0]}")
+    parts = [part for part in parts if part.height]
+    if not parts:
+        unread = "; ".join(file.trouble for file in files if file.trouble)
+        return no_answer(ticker, f"{ticker} is in no file of {root}" + (f" ({unread})" if unread else ""))
+    bars = pl.concat([_in_range(part, request).select(BAR_COLUMNS) for part in _same_types(parts)])
+    actions = [_column_actions(part) for part in parts] + [named.filter(pl.col("ticker") == ticker)]
+    return TickerBars(ticker, bars, _known(pl.concat(actions), request))
+
+
+def _same_types(parts: Sequence[pl.DataFrame]) -> Sequence[pl.DataFrame]:
+    if len({tuple(part.select(BAR_COLUMNS).schema.items()) for part in parts}) == 1:
+        return parts
+    return [part.cast(pl.String) for part in parts]
+
+
+def _in_range(part: pl.DataFrame, request: BarRequest) -> pl.DataFrame:
+    day = as_date("date", part.schema["date"])
+    return part.filter(day.is_null() | ((day >= request.start) & (day < request.end)))
+
+
+def _column_actions(part: pl.DataFrame) -> pl.DataFrame:
+    return pl.concat(
+        [no_actions()]
+        + [
+            part.select(
+                "ticker",
+                as_date("date", part.schema["date"]).alias("ex_date"),
+                kind=pl.lit(kind),
+                value=as_number(column),
+            ).filter(pl.col("value") > 0)
+            for column, kind in _ACTION_COLUMNS.items()
+            if column in part.columns
+        ]
+    )
+
+
+def _known(actions: pl.DataFrame, request: BarRequest) -> pl.DataFrame:
+    # Splits outside the range too: split-adjusted prices are restated for every split up to the download.
+    in_range = (pl.col("ex_date") >= request.start) & (pl.col("ex_date") < request.end)
+    kept = actions.filter((pl.col("kind") == "split") | in_range).drop_nulls(["ex_date", "kind"])
+    return kept.unique(["ticker", "ex_date", "kind"], keep="first", maintain_order=True).sort("ex_date", "kind")
