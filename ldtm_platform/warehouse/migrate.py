@@ -1,0 +1,97 @@
+"""Brings a database to the schema of this code, and back."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from ldtm_platform.warehouse.catalog import described, described_code
+from ldtm_platform.warehouse.tables import metadata
+
+VERSION_TABLE = "ldtm_alembic_version"
+_MIGRATIONS = Path(__file__).parents[2] / "migrations"
+_LOCK = 7_305_808_869_231_650_305  # any number that nobody else uses: it keeps two upgrades apart
+
+
+class ForeignDatabase(Exception):
+    """The database holds tables of our names that our migrations did not make."""
+
+
+def upgrade(engine: sa.Engine, revision: str = "head") -> None:
+    """Create or update the schema; does nothing where it is up to date. Safe when several processes call it at once.
+
+    Raises:
+        ForeignDatabase: tables of our names are there without our version table.
+    """
+    with _locked(engine) as connection:
+        _refuse_foreign_tables(connection)
+        command.upgrade(_config(connection), revision)
+
+
+def downgrade(engine: sa.Engine, revision: str) -> None:
+    """Take the schema back to a revision; "base" leaves nothing of ours but the empty version table."""
+    with _locked(engine) as connection:
+        command.downgrade(_config(connection), revision)
+
+
+def current_revision(connection: sa.Connection) -> str | None:
+    """The revision of the database; None before the first upgrade."""
+    return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
+
+
+def head_revision() -> str | None:
+    """The newest revision that this code has."""
+    return ScriptDirectory(str(_MIGRATIONS)).get_current_head()
+
+
+def disagreements(engine: sa.Engine) -> list[str]:
+    """Sentences that say where the database differs from this code; empty when they agree.
+
+    Compares columns, constraints, indexes, views, functions and triggers. Tables of other owners are left out.
+    """
+    with engine.connect() as connection:
+        schema = connection.execute(sa.select(sa.func.current_schema())).scalar_one()
+        code = described_code(connection)
+        database = {name: text for name, text in described(connection, schema).items() if _is_ours(name, code)}
+    missing = [f"{name} is missing in the database" for name in sorted(code.keys() - database.keys())]
+    extra = [f"{name} is in the database but not in the code" for name in sorted(database.keys() - code.keys())]
+    changed = [
+        f"{name} is {database[name]!r} in the database and {code[name]!r} in the code"
+        for name in sorted(code.keys() & database.keys())
+        if code[name] != database[name]
+    ]
+    return missing + extra + changed
+
+
+def _is_ours(name: str, code: dict[str, str]) -> bool:
+    table = name.split()[1].split(".")[0]
+    return name in code or table in metadata.tables
+
+
+@contextmanager
+def _locked(engine: sa.Engine) -> Iterator[sa.Connection]:
+    with engine.begin() as connection:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        yield connection
+
+
+def _config(connection: sa.Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _refuse_foreign_tables(connection: sa.Connection) -> None:
+    present = set(sa.inspect(connection).get_table_names())
+    ours = sorted(present & set(metadata.tables))
+    if ours and VERSION_TABLE not in present:
+        raise ForeignDatabase(
+            f"database {connection.engine.url.database!r} already holds {', '.join(ours)}, which these migrations did "
+            "not create (an earlier system's database?). Nothing was changed: set DB_NAME to a new, empty database."
+        )

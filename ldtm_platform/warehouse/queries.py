@@ -1,0 +1,113 @@
+"""The SQL of the queries that reads.py runs, where a query is more than a line or two; all parameters are named."""
+
+CHAMPIONS = """
+WITH promoted AS (
+    SELECT DISTINCT ON (p.ticker) p.ticker, p.version FROM model_promotions p JOIN model_versions v USING (version)
+    WHERE p.family = :family AND v.trained_through <= :session
+    ORDER BY p.ticker, p.id DESC
+), trained AS (
+    SELECT DISTINCT ON (ticker) ticker, version FROM model_versions
+    WHERE family = :family AND trained_through <= :session
+    ORDER BY ticker, trained_through DESC, created_at DESC
+), present AS (
+    SELECT ticker, version FROM model_champions WHERE family = :family
+)
+SELECT v.ticker, v.version, v.trained_through, v.trained_through > :session AS in_sample
+FROM present FULL JOIN trained USING (ticker) FULL JOIN promoted USING (ticker)
+JOIN model_versions v ON v.version = coalesce(promoted.version, trained.version, present.version)
+ORDER BY v.ticker COLLATE "C"
+"""
+
+PREDICTION_SKILL = """
+SELECT family, horizon, count(*) AS n,
+       avg(abs_log_error) AS mean_abs_log_error,
+       avg(persistence_abs_log_error) FILTER (WHERE abs_log_error IS NOT NULL) AS persistence_mean_abs_log_error,
+       avg(abs_log_error) / nullif(avg(persistence_abs_log_error) FILTER (WHERE abs_log_error IS NOT NULL), 0)
+           AS ratio_to_persistence,
+       avg(abs(pct_error)) AS mean_abs_pct_error,
+       min(run_date) AS first_run_date, max(run_date) AS last_run_date
+FROM ldtm_prediction_errors
+WHERE NOT in_sample AND NOT is_late
+GROUP BY family, horizon
+ORDER BY family, array_position(ARRAY['next_day', 'next_monday', 'one_month'], horizon)"""
+
+FRESHNESS = """
+WITH known AS (SELECT ticker FROM market_data_status UNION SELECT ticker FROM ldtm_model_cards)
+SELECT ticker, s.state, s.message, s.source, s.checked_at,
+       (SELECT max(date) FROM market_data_daily b WHERE b.ticker = known.ticker) AS last_bar,
+       (SELECT max(date) FROM engineered_features f WHERE f.ticker = known.ticker) AS last_feature,
+       card.version AS champion, card.trained_through, card.last_training_status, card.last_training_message,
+       (SELECT max(run_date) FROM ldtm_daily_snapshots p WHERE p.ticker = known.ticker) AS last_snapshot
+FROM known
+LEFT JOIN market_data_status s USING (ticker)
+LEFT JOIN ldtm_model_cards card USING (ticker)
+ORDER BY ticker COLLATE "C"
+"""
+
+MODEL_CARDS = """
+SELECT ticker, family, version, promoted_at, trained_through, last_trained_at, epochs_run, best_epoch,
+       train_loss, best_val_loss, test_loss, skill::text AS skill, trained_rows,
+       last_training_status, last_training_at, last_training_message, inference_sec, last_inference_at,
+       signal_run_date, implied_1m_return_pct::float8 AS implied_1m_return_pct, bucket
+FROM ldtm_model_cards
+ORDER BY ticker COLLATE "C"
+"""
+
+SIGNALS = """
+SELECT run_date, ticker, run_date_close, next_day_close_pred, next_monday_close_pred, one_month_close_pred,
+       implied_1m_return_pct::float8 AS implied_1m_return_pct, bucket,
+       next_day_target_date, next_monday_target_date, one_month_target_date, model_version, in_sample, is_replay
+FROM ldtm_signals
+WHERE run_date = coalesce(:run_date, (SELECT max(run_date) FROM ldtm_daily_snapshots))
+ORDER BY implied_1m_return_pct DESC NULLS LAST, ticker COLLATE "C"
+"""
+
+VERSIONS = """
+SELECT v.version, v.trained_through, v.created_at, c.version IS NOT NULL AS is_champion
+FROM model_versions v
+LEFT JOIN model_champions c ON c.version = v.version AND c.ticker = v.ticker AND c.family = v.family
+WHERE v.ticker = :ticker AND v.family = :family
+ORDER BY v.trained_through DESC, v.created_at DESC"""
+
+LATEST_FORECASTS = """
+SELECT DISTINCT ON (ticker COLLATE "C") ticker, next_day_close, next_monday_close, one_month_close
+FROM ldtm_run_log
+WHERE mode = 'infer' AND status = 'success' AND run_date = :session
+ORDER BY ticker COLLATE "C", id DESC"""
+
+SNAPSHOTS = """
+SELECT * FROM ldtm_daily_snapshots
+WHERE run_date = coalesce(:run_date, run_date) AND ticker = coalesce(:ticker, ticker)
+ORDER BY run_date, ticker COLLATE "C"
+"""
+
+RUN_LOG = "SELECT * FROM ldtm_run_log WHERE ticker = coalesce(:ticker, ticker) ORDER BY id DESC LIMIT :last"
+
+INCOMPLETE_TICKERS = """
+SELECT ticker, message FROM market_data_status
+WHERE state = 'incomplete' AND ticker = ANY(cast(:tickers AS text[]))
+ORDER BY ticker COLLATE "C"
+"""
+
+QUARANTINED = """
+SELECT ticker, reason, count(*) AS rows, min(date) AS first_date, max(date) AS last_date,
+       max(last_seen_at) AS last_seen_at
+FROM market_data_quarantine
+GROUP BY ticker, reason
+ORDER BY ticker COLLATE "C", reason"""
+
+# A target on a recorded halt never gets a bar: that is known, and nobody can mend it.
+OVERDUE_TARGETS = """
+SELECT s.ticker, target.date AS target_date, count(DISTINCT s.id) AS snapshots
+FROM ldtm_daily_snapshots s
+CROSS JOIN LATERAL (VALUES
+    (s.next_day_target_date, s.next_day_actual),
+    (s.next_monday_target_date, s.next_monday_actual),
+    (s.one_month_target_date, s.one_month_actual)
+) target(date, actual)
+WHERE target.actual IS NULL
+  AND EXISTS (SELECT 1 FROM market_data_daily b WHERE b.ticker = s.ticker AND b.date >= target.date)
+  AND NOT EXISTS (SELECT 1 FROM corporate_actions a
+                  WHERE a.ticker = s.ticker AND a.kind = 'halt' AND a.ex_date = target.date)
+GROUP BY s.ticker, target.date
+ORDER BY s.ticker COLLATE "C", target.date"""

@@ -1,0 +1,144 @@
+"""Every query that a stage, a screen, a metric or an answer uses, as Polars frames. Nothing here writes."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import polars as pl
+import sqlalchemy as sa
+from psycopg.sql import SQL, Composed, Identifier, Literal
+
+from ldtm_platform.features.engineer import restate
+from ldtm_platform.warehouse import queries
+from ldtm_platform.warehouse.frames import Schema, copied, selected
+from ldtm_platform.warehouse.tables import FEATURE_COLUMNS, PRICE_COLUMNS
+
+_BARS: Schema = {"ticker": pl.String, "date": pl.Date} | dict.fromkeys(PRICE_COLUMNS, pl.Float64) | {"volume": pl.Int64}
+_ACTIONS: Schema = {"ticker": pl.String, "ex_date": pl.Date, "kind": pl.String, "value": pl.Float64}
+_FEATURES: Schema = {"ticker": pl.String, "date": pl.Date} | dict.fromkeys(
+    [*FEATURE_COLUMNS, "split_factor"], pl.Float64
+)
+
+
+def bars(engine: sa.Engine, tickers: Sequence[str], *, through: date | None = None) -> pl.DataFrame:
+    """Raw bars (ticker, date, open, high, low, close, volume) up to and including `through`, by ticker and date."""
+    query = SQL("SELECT {} FROM market_data_daily WHERE ticker = ANY({}) AND date <= {}").format(
+        _names(_BARS), Literal(list(tickers)), Literal(through or date.max)
+    )
+    return copied(engine, query, _BARS).sort("ticker", "date")
+
+
+def actions(engine: sa.Engine, tickers: Sequence[str]) -> pl.DataFrame:
+    """Splits, dividends and halts (ticker, ex_date, kind, value), by ticker and date."""
+    query = SQL("SELECT {} FROM corporate_actions WHERE ticker = ANY({})").format(
+        _names(_ACTIONS), Literal(list(tickers))
+    )
+    return copied(engine, query, _ACTIONS).sort("ticker", "ex_date", "kind")
+
+
+def splits(engine: sa.Engine, tickers: Sequence[str]) -> pl.DataFrame:
+    """Splits only (ticker, ex_date, value: new shares per old share), by ticker and date."""
+    return actions(engine, tickers).filter(pl.col("kind") == "split").drop("kind")
+
+
+def features(engine: sa.Engine, tickers: Sequence[str], *, through: date, last: int | None = None) -> pl.DataFrame:
+    """Features (ticker, date, the 11) up to and including `through`, each ticker in the basis of its last row here.
+
+    With `last`, only that many newest rows of each ticker. By ticker and date.
+    """
+    query = SQL(
+        "SELECT {columns} FROM unnest({tickers}::text[]) AS asked(name) CROSS JOIN LATERAL ("
+        "SELECT * FROM engineered_features WHERE ticker = asked.name AND date <= {through} "
+        "ORDER BY date DESC LIMIT {last}) AS newest"
+    ).format(
+        columns=_names(_FEATURES),
+        tickers=Literal(sorted(set(tickers))),
+        through=Literal(through),
+        last=Literal(last),
+    )
+    return restate(copied(engine, query, _FEATURES).sort("ticker", "date"))
+
+
+def champions(engine: sa.Engine, session: date, family: str) -> pl.DataFrame:
+    """The version that forecasts each ticker for a session: ticker, version, trained_through, in_sample.
+
+    The newest champion trained through the session or earlier; without one, the version trained last by then; without
+    that either, today's champion, marked in_sample because it has seen what it would forecast.
+    """
+    return selected(engine, queries.CHAMPIONS, session=session, family=family)
+
+
+def versions(engine: sa.Engine, ticker: str, family: str) -> pl.DataFrame:
+    """The registered versions of a ticker, newest first: version, trained_through, created_at, is_champion."""
+    return selected(engine, queries.VERSIONS, ticker=ticker, family=family)
+
+
+def model_cards(engine: sa.Engine) -> pl.DataFrame:
+    """One row per ticker that has a champion or that a training was tried for; `skill` is JSON text."""
+    return selected(engine, queries.MODEL_CARDS)
+
+
+def latest_forecasts(engine: sa.Engine, session: date) -> pl.DataFrame:
+    """The newest successful inference of a session: ticker, next_day_close, next_monday_close, one_month_close."""
+    return selected(engine, queries.LATEST_FORECASTS, session=session)
+
+
+def signals(engine: sa.Engine, run_date: date | None = None) -> pl.DataFrame:
+    """The snapshots of a session (the latest when None) with bucket and implied one-month return, highest first."""
+    return selected(engine, queries.SIGNALS, run_date=run_date)
+
+
+def snapshots(engine: sa.Engine, *, run_date: date | None = None, ticker: str | None = None) -> pl.DataFrame:
+    """Whole snapshot rows, of one session, of one ticker, or all; by run_date and ticker."""
+    return selected(engine, queries.SNAPSHOTS, run_date=run_date, ticker=ticker)
+
+
+def accuracy_30d(engine: sa.Engine) -> pl.DataFrame:
+    """View ldtm_accuracy_30d: one row per ticker with an out-of-sample snapshot in the last 30 calendar days."""
+    return selected(engine, 'SELECT * FROM ldtm_accuracy_30d ORDER BY ticker COLLATE "C"')
+
+
+def prediction_skill(engine: sa.Engine) -> pl.DataFrame:
+    """Official out-of-sample errors per family and horizon, each against persistence on the very same rows.
+
+    Columns: family, horizon, n, mean_abs_log_error, persistence_mean_abs_log_error, ratio_to_persistence (below 1 is
+    better than "tomorrow is today"), mean_abs_pct_error, first_run_date, last_run_date.
+    """
+    return selected(engine, queries.PREDICTION_SKILL)
+
+
+def freshness(engine: sa.Engine) -> pl.DataFrame:
+    """How far each ticker is that was ever ingested or trained; dates are null where a stage was not reached.
+
+    Columns: ticker, state, message, source and checked_at of its last ingest, last_bar, last_feature, champion,
+    trained_through, last_training_status, last_training_message, last_snapshot.
+    """
+    return selected(engine, queries.FRESHNESS)
+
+
+def incomplete_tickers(engine: sa.Engine, tickers: Sequence[str]) -> list[tuple[str, str]]:
+    """Those of the tickers whose last ingest found sessions missing, with its message."""
+    return selected(engine, queries.INCOMPLETE_TICKERS, tickers=list(tickers)).rows()
+
+
+def overdue_targets(engine: sa.Engine) -> pl.DataFrame:
+    """Targets that the ticker's bars have reached or passed and that are not filled: ticker, target_date, snapshots."""
+    return selected(engine, queries.OVERDUE_TARGETS)
+
+
+def run_log(engine: sa.Engine, *, last: int = 50, ticker: str | None = None) -> pl.DataFrame:
+    """The newest rows of the run log, newest first, of one ticker or of all."""
+    return selected(engine, queries.RUN_LOG, ticker=ticker, last=last)
+
+
+def ingest_states(engine: sa.Engine) -> pl.DataFrame:
+    """What the last ingest of each ticker found (market_data_status), by ticker."""
+    return selected(engine, 'SELECT * FROM market_data_status ORDER BY ticker COLLATE "C"')
+
+
+def quarantined(engine: sa.Engine) -> pl.DataFrame:
+    """Refused vendor rows per ticker and reason: ticker, reason, rows, first_date, last_date, last_seen_at."""
+    return selected(engine, queries.QUARANTINED)
+
+
+def _names(schema: Schema) -> Composed:
+    return SQL(", ").join(Identifier(name) for name in schema)

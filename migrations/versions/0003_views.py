@@ -1,0 +1,188 @@
+"""Views, functions and guards, as they were at this revision."""
+
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+REFUSE_CHANGE = """
+CREATE FUNCTION ldtm_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% of % refused: its rows are only added, never changed', TG_OP, TG_TABLE_NAME
+        USING HINT = 'Add a new row instead; the first official row of a session stands.';
+END
+$$"""
+
+LDTM_PREDICTIONS_ONLY_ADDED = """
+CREATE TRIGGER ldtm_predictions_only_added
+BEFORE UPDATE OR DELETE OR TRUNCATE ON ldtm_predictions
+FOR EACH STATEMENT EXECUTE FUNCTION ldtm_refuse_change()"""
+
+MODEL_PROMOTIONS_ONLY_ADDED = """
+CREATE TRIGGER model_promotions_only_added
+BEFORE UPDATE OR DELETE OR TRUNCATE ON model_promotions
+FOR EACH STATEMENT EXECUTE FUNCTION ldtm_refuse_change()"""
+
+PRODUCT = """
+CREATE AGGREGATE ldtm_product(double precision) (SFUNC = float8mul, STYPE = double precision, INITCOND = '1')"""
+
+SPLIT_REGIMES = """
+CREATE VIEW market_data_split_regimes AS
+SELECT ticker, ex_date AS from_date,
+       coalesce(lead(ex_date) OVER by_date, 'infinity') AS until_date,
+       ldtm_product(value) OVER by_date AS split_factor
+FROM corporate_actions
+WHERE kind = 'split'
+WINDOW by_date AS (PARTITION BY ticker ORDER BY ex_date)"""
+
+ADJUSTED = """
+CREATE FUNCTION market_data_adjusted(as_of date)
+RETURNS TABLE (ticker text, date date, open double precision, high double precision, low double precision,
+               close double precision, volume double precision)
+LANGUAGE sql STABLE AS $$
+    SELECT bar.ticker, bar.date, bar.open * f.factor, bar.high * f.factor, bar.low * f.factor, bar.close * f.factor,
+           bar.volume / f.factor
+    FROM market_data_daily bar
+    LEFT JOIN market_data_split_regimes own
+        ON own.ticker = bar.ticker AND bar.date >= own.from_date AND bar.date < own.until_date
+    LEFT JOIN market_data_split_regimes basis
+        ON basis.ticker = bar.ticker AND as_of >= basis.from_date AND as_of < basis.until_date
+    CROSS JOIN LATERAL (SELECT coalesce(own.split_factor, 1) / coalesce(basis.split_factor, 1) AS factor) f
+    WHERE bar.date <= as_of
+$$"""
+
+CHAMPIONS = """
+CREATE VIEW model_champions AS
+SELECT DISTINCT ON (ticker, family) ticker, family, version, promoted_at, reason, id AS promotion_id
+FROM model_promotions
+ORDER BY ticker, family, id DESC"""
+
+PREDICTION_ERRORS = """
+CREATE VIEW ldtm_prediction_errors AS
+SELECT p.id, p.run_date, p.ticker, p.family, p.model_version, p.horizon, p.target_date,
+       p.run_date_close, p.predicted_close, a.actual_close,
+       (p.predicted_close - a.actual_close) / a.actual_close * 100 AS pct_error,
+       (p.run_date_close - a.actual_close) / a.actual_close * 100 AS persistence_pct_error,
+       CASE WHEN p.predicted_close > 0 THEN abs(ln(p.predicted_close / a.actual_close)) END AS abs_log_error,
+       abs(ln(p.run_date_close / a.actual_close)) AS persistence_abs_log_error,
+       p.trained_through, p.generated_at, p.in_sample, p.is_late, p.is_replay
+FROM ldtm_predictions p
+JOIN market_data_daily bar ON bar.ticker = p.ticker AND bar.date = p.target_date
+LEFT JOIN market_data_split_regimes own
+    ON own.ticker = p.ticker AND p.target_date >= own.from_date AND p.target_date < own.until_date
+LEFT JOIN market_data_split_regimes basis
+    ON basis.ticker = p.ticker AND p.price_basis >= basis.from_date AND p.price_basis < basis.until_date
+CROSS JOIN LATERAL (
+    SELECT bar.close * (coalesce(own.split_factor, 1) / coalesce(basis.split_factor, 1)) AS actual_close
+) a"""
+
+ACCURACY_30D = """
+CREATE VIEW ldtm_accuracy_30d AS
+WITH recent AS (
+    SELECT *, abs(run_date_close - next_day_actual) / next_day_actual * 100 AS persistence_abs_pct_error
+    FROM ldtm_daily_snapshots
+    WHERE NOT in_sample
+      AND run_date > (SELECT max(run_date) FROM ldtm_daily_snapshots WHERE NOT in_sample) - 30
+), scored AS (
+    SELECT ticker,
+           count(next_day_pct_error) AS evaluated_days,
+           avg(abs(next_day_pct_error)) AS avg_abs_pct_error,
+           avg(abs(next_monday_pct_error)) AS avg_abs_pct_error_weekly,
+           count(next_day_direction_correct) AS evaluated_directions,
+           count(*) FILTER (WHERE next_day_direction_correct) AS correct_directions,
+           max(run_date) AS latest_run_date,
+           (array_agg(next_day_close_pred ORDER BY run_date DESC))[1] AS latest_next_day_pred,
+           count(*) AS predicted_days,
+           count(next_monday_pct_error) AS evaluated_mondays,
+           avg(persistence_abs_pct_error) FILTER (WHERE next_day_pct_error IS NOT NULL) AS persistence_avg_abs_pct_error
+    FROM recent
+    GROUP BY ticker
+)
+SELECT ticker, evaluated_days, avg_abs_pct_error, avg_abs_pct_error_weekly,
+       100::double precision * correct_directions / nullif(evaluated_directions, 0) AS direction_accuracy_pct,
+       latest_run_date, latest_next_day_pred,
+       predicted_days, evaluated_directions, correct_directions, evaluated_mondays, persistence_avg_abs_pct_error,
+       1 - avg_abs_pct_error / nullif(persistence_avg_abs_pct_error, 0) AS skill_vs_persistence
+FROM scored"""
+
+SIGNALS = """
+CREATE VIEW ldtm_signals AS
+SELECT s.run_date, s.ticker, s.run_date_close, s.next_day_close_pred, s.next_monday_close_pred, s.one_month_close_pred,
+       i.implied_1m_return_pct,
+       CASE WHEN i.implied_1m_return_pct > 1 THEN 'bullish'
+            WHEN i.implied_1m_return_pct < -1 THEN 'bearish'
+            WHEN i.implied_1m_return_pct IS NOT NULL THEN 'neutral' END AS bucket,
+       s.next_day_target_date, s.next_monday_target_date, s.one_month_target_date,
+       s.model_version, s.in_sample, s.is_replay,
+       s.run_date = (SELECT max(run_date) FROM ldtm_daily_snapshots) AS is_latest
+FROM ldtm_daily_snapshots s
+CROSS JOIN LATERAL (
+    SELECT round((((s.one_month_close_pred / nullif(s.next_day_close_pred, 0)) - 1) * 100)::numeric, 2)
+        AS implied_1m_return_pct
+) i"""
+
+MODEL_CARDS = """
+CREATE VIEW ldtm_model_cards AS
+WITH champion AS (
+    SELECT DISTINCT ON (c.ticker) c.ticker, c.family, c.version, c.promoted_at, v.trained_through, v.created_at,
+           v.epochs_run, v.best_epoch, v.train_loss, v.best_val_loss, v.test_loss, v.skill, v.rows
+    FROM model_champions c
+    JOIN model_versions v ON v.version = c.version
+    WHERE c.family <> 'persistence'
+    ORDER BY c.ticker, c.promotion_id DESC
+), training AS (
+    SELECT DISTINCT ON (ticker) * FROM ldtm_run_log WHERE mode = 'train' ORDER BY ticker, id DESC
+), inference AS (
+    SELECT DISTINCT ON (ticker) * FROM ldtm_run_log
+    WHERE mode = 'infer' AND status = 'success' ORDER BY ticker, id DESC
+), signal AS (
+    SELECT DISTINCT ON (ticker) * FROM ldtm_signals ORDER BY ticker, run_date DESC
+)
+SELECT ticker, champion.family, champion.version, champion.promoted_at,
+       champion.trained_through, champion.created_at AS last_trained_at, champion.epochs_run, champion.best_epoch,
+       champion.train_loss, champion.best_val_loss, champion.test_loss, champion.skill, champion.rows AS trained_rows,
+       training.status AS last_training_status, training.run_at AS last_training_at,
+       training.error_msg AS last_training_message,
+       inference.duration_sec AS inference_sec, inference.run_at AS last_inference_at,
+       signal.run_date AS signal_run_date, signal.implied_1m_return_pct, signal.bucket
+FROM champion
+FULL JOIN training USING (ticker)
+LEFT JOIN inference USING (ticker)
+LEFT JOIN signal USING (ticker)"""
+
+CREATED = (
+    REFUSE_CHANGE,
+    LDTM_PREDICTIONS_ONLY_ADDED,
+    MODEL_PROMOTIONS_ONLY_ADDED,
+    PRODUCT,
+    SPLIT_REGIMES,
+    ADJUSTED,
+    CHAMPIONS,
+    PREDICTION_ERRORS,
+    ACCURACY_30D,
+    SIGNALS,
+    MODEL_CARDS,
+)
+DROPPED = (
+    "DROP VIEW ldtm_model_cards",
+    "DROP VIEW ldtm_signals",
+    "DROP VIEW ldtm_accuracy_30d",
+    "DROP VIEW ldtm_prediction_errors",
+    "DROP VIEW model_champions",
+    "DROP FUNCTION market_data_adjusted(date)",
+    "DROP VIEW market_data_split_regimes",
+    "DROP AGGREGATE ldtm_product(double precision)",
+    "DROP TRIGGER model_promotions_only_added ON model_promotions",
+    "DROP TRIGGER ldtm_predictions_only_added ON ldtm_predictions",
+    "DROP FUNCTION ldtm_refuse_change()",
+)
+
+
+def upgrade() -> None:
+    for statement in CREATED:
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    for statement in DROPPED:
+        op.execute(statement)
