@@ -1,0 +1,96 @@
+"""Fit a fleet: histories in, models with manifests (or named reasons) out, whatever engine does the work."""
+
+from collections import Counter
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+
+from ldtm_platform.fleet.device import resolve_device
+from ldtm_platform.fleet.engine import Engine, OneByOne
+from ldtm_platform.fleet.results import FitResult, Fitted, Trained, Unfit
+from ldtm_platform.fleet.workers import WorkerProcesses
+from ldtm_platform.models.base import MIN_FEATURE_ROWS, History
+from ldtm_platform.models.checkpoint import Facts, Manifest, config_hash, sha256
+from ldtm_platform.models.code_version import code_version
+from ldtm_platform.models.network_family import NetworkFamily
+
+
+def fit_fleet(
+    family: NetworkFamily, histories: Sequence[History], *, seed: int, workers: int, device: str
+) -> Generator[FitResult, None, None]:
+    """Train every history's model; one result per history, each as soon as it is there, in no promised order.
+
+    A ticker with too little history, or whose training fails, is an Unfit with a message. Closing the iterator early
+    stops the work. workers: processes on this machine; with 1, or one history, training runs in this process.
+    Raises ValueError for a ticker that comes twice and DeviceRefused.
+    """
+    if repeated := [ticker for ticker, count in Counter(history.ticker for history in histories).items() if count > 1]:
+        raise ValueError(f"these tickers are in the fleet more than once: {', '.join(repeated)}")
+    engine = choose_engine(min(workers, len(histories)), device)
+    return _results(engine, family, histories, seed)
+
+
+def choose_engine(workers: int, device: str) -> Engine:
+    """The engine for so many workers on a device. Raises DeviceRefused."""
+    resolved = resolve_device(device)
+    return WorkerProcesses(workers, resolved) if workers > 1 else OneByOne(resolved)
+
+
+def planned_version(family: NetworkFamily, history: History, *, seed: int) -> str:
+    """The version that training this history would have: a checkpoint of that name need not be trained again.
+
+    Raises HistoryError for a history that cannot be trained on.
+    """
+    history.require(MIN_FEATURE_ROWS)
+    history.check()
+    return _facts(family, history, seed).version
+
+
+def _results(
+    engine: Engine, family: NetworkFamily, histories: Sequence[History], seed: int
+) -> Generator[FitResult, None, None]:
+    by_ticker = {history.ticker: history for history in histories}
+    with closing(engine.train(family, histories, seed=seed)) as results:
+        for result in results:
+            yield result if isinstance(result, Unfit) else _fitted(family, by_ticker[result.ticker], result, seed)
+
+
+def _facts(family: NetworkFamily, history: History, seed: int) -> Facts:
+    return Facts(
+        family=family.name,
+        ticker=history.ticker,
+        trained_through=history.through,
+        data_hash=history.data_hash(),
+        config_hash=config_hash(family.config),
+        seed=seed,
+        code_version=code_version(),
+    )
+
+
+def _fitted(family: NetworkFamily, history: History, trained: Trained, seed: int) -> Fitted:
+    facts = _facts(family, history, seed)
+    manifest = Manifest(
+        version=facts.version,
+        family=facts.family,
+        ticker=facts.ticker,
+        trained_through=facts.trained_through,
+        price_basis=history.through,
+        rows=history.rows,
+        data_hash=facts.data_hash,
+        config=dict(family.config),
+        config_hash=facts.config_hash,
+        code_version=facts.code_version,
+        seed=seed,
+        epochs_run=trained.epochs_run,
+        best_epoch=trained.best_epoch,
+        train_loss=trained.train_loss,
+        best_val_loss=trained.best_val_loss,
+        test_loss=trained.test.loss,
+        skill={"validation": trained.validation.skill, "test": trained.test.skill},
+        rel_mae=trained.test.rel_mae,
+        weights_sha256=sha256(trained.weights),
+        device=trained.device,
+        duration_sec=trained.duration_sec,
+        created_at=datetime.now(UTC),
+    )
+    return Fitted(ticker=history.ticker, weights=trained.weights, manifest=manifest)

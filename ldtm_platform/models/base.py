@@ -1,0 +1,122 @@
+"""What every model family is given and gives back, and the named reasons why one cannot.
+
+A family is one way to forecast. `Persistence` needs no training; a network family (models/network_family.py) is
+trained by the fleet engine. Nothing here needs torch.
+"""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import ClassVar
+
+import numpy as np
+import polars as pl
+
+from ldtm_platform.features.feature_set import FEATURES
+
+# One year of sessions: below it, the validation and test parts hold fewer than a dozen one-month labels.
+MIN_FEATURE_ROWS = 252
+
+
+class HistoryError(ValueError):
+    """A history cannot be used; the message names the ticker, what is wrong and what to do."""
+
+
+class TooLittleHistory(HistoryError):
+    """A history is too short: a state that passes with time, not a fault."""
+
+
+class UnusableHistory(HistoryError):
+    """A history is malformed: missing columns, days out of order, values that are no numbers."""
+
+
+class UnusableWeights(ValueError):
+    """Weights are not those of this family's network; the message says which part differs."""
+
+
+@dataclass(frozen=True)
+class History:
+    """A ticker's feature rows up to a session: date and FEATURES (float64), ascending, in the last date's basis."""
+
+    ticker: str
+    frame: pl.DataFrame
+
+    @property
+    def through(self) -> date:
+        """The last date, whose price basis the rows are in. Raises TooLittleHistory when there is no row."""
+        self.require(1)
+        last: date = self.frame["date"][-1]
+        return last
+
+    @property
+    def rows(self) -> int:
+        """How many sessions there are."""
+        return self.frame.height
+
+    def require(self, rows: int) -> None:
+        """Raise TooLittleHistory, with a message for people, unless there are as many rows."""
+        if self.rows < rows:
+            first = f" (the first is {self.frame['date'][0]})" if self.rows else ""
+            raise TooLittleHistory(
+                f"{self.ticker} has {self.rows} feature rows{first}, {rows} are needed: wait for more sessions, "
+                "or ingest earlier ones"
+            )
+
+    def check(self) -> None:
+        """Raise UnusableHistory unless columns, order and values are as promised."""
+        missing = [name for name in ("date", *FEATURES) if name not in self.frame.columns]
+        if missing:
+            raise UnusableHistory(f"{self.ticker}: the features lack {', '.join(missing)}; engineer them again")
+        steps = self.frame["date"].diff().drop_nulls()
+        if self.frame["date"].null_count() or (steps.dt.total_days() <= 0).any():
+            raise UnusableHistory(f"{self.ticker}: feature rows are not in ascending order of date, one a day")
+        finite = self.frame.select(pl.col(FEATURES).cast(pl.Float64).is_finite().fill_null(False))
+        for name in FEATURES:
+            if not finite[name].all():
+                days = self.frame["date"].filter(~finite[name])
+                raise UnusableHistory(
+                    f"{self.ticker}: {name} is no number on {days[0]} ({len(days)} such days); "
+                    "look at the bars before that day, then engineer the features again"
+                )
+
+    def data_hash(self, last: int | None = None) -> str:
+        """The sha256 of the ticker, dates and values, of the last so many rows where given; equal bits, equal hash."""
+        frame = self.frame if last is None else self.frame.tail(last)
+        values = frame.select(pl.col(FEATURES).cast(pl.Float64)).to_numpy()
+        digest = hashlib.sha256(f"{self.ticker}|{'|'.join(FEATURES)}|".encode())
+        digest.update(frame["date"].to_physical().to_numpy().astype("<i4").tobytes())
+        digest.update(np.ascontiguousarray(values, dtype="<f8").tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The closes that a model expects as of a session, per horizon, in that session's price basis.
+
+    data_hash covers exactly the rows that the forecast was made from.
+    """
+
+    ticker: str
+    session: date
+    closes: Mapping[str, float]
+    data_hash: str
+    duration_sec: float = field(default=0.0, compare=False)
+
+
+class ModelFamily(ABC):
+    """One way to forecast the closes of every horizon from a ticker's history."""
+
+    # Without a dash: versions read family-ticker-day-hash.
+    name: ClassVar[str]
+    is_trained: ClassVar[bool]
+
+    @property
+    @abstractmethod
+    def window_rows(self) -> int:
+        """How many of the last rows a forecast is made from."""
+
+    @abstractmethod
+    def closes(self, history: History, weights: bytes) -> dict[str, float]:
+        """The expected close per horizon after a checked history of at least window_rows. Raises UnusableWeights."""
