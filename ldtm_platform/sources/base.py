@@ -57,7 +57,7 @@ class MarketDataSource(ABC):
 
     name: str
     price_basis: PriceBasis
-    # Whether asking for the whole history costs next to nothing: then every rewritten bar is seen, not only recent ones.
+    # Whether the whole history costs next to nothing to ask for: then every rewritten bar is seen, not just recent ones
     rereads_history: bool = False
 
     @abstractmethod

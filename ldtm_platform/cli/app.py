@@ -1,0 +1,56 @@
+"""The command line: every command materializes assets or reads the warehouse.
+
+Exit codes: 0 all went well; 1 something failed and is named; 2 the command cannot be carried out as given.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from ldtm_platform.cli import lifecycle, looking, models, pipeline
+from ldtm_platform.postgres.errors import PostgresUnavailable
+from ldtm_platform.profiles import PROFILES, apply_profile
+from ldtm_platform.stack.database import DatabaseUnreachable
+from ldtm_platform.stack.supervisor import StackError
+from ldtm_platform.universe import UniverseError
+from ldtm_platform.warehouse.migrate import ForeignDatabase
+
+PEOPLE_ERRORS = (UniverseError, DatabaseUnreachable, StackError, PostgresUnavailable, ForeignDatabase)
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__)
+for group in (lifecycle, pipeline, models, looking):
+    for command in group.COMMANDS:
+        app.command()(command)
+
+
+@app.callback()
+def options(
+    profile: Annotated[
+        str | None, typer.Option(envvar="LDTM_PROFILE", help=f"Ready-made settings: {', '.join(PROFILES)}")
+    ] = None,
+) -> None:
+    """Train, serve and honestly score one forecaster per stock ticker."""
+    if profile is None:
+        return
+    if profile not in PROFILES:
+        raise typer.BadParameter(f"no profile {profile!r}: there are {', '.join(PROFILES)}")
+    apply_profile(profile)
+
+
+def main() -> None:
+    """The `ldtm` command."""
+    try:
+        app()
+    except PEOPLE_ERRORS as error:
+        _refuse(str(error))
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors()]
+        _refuse("settings that cannot be used (environment or .env):\n  " + "\n  ".join(wrong))
+
+
+def _refuse(message: str) -> None:
+    Console(stderr=True, highlight=False).print(f"ldtm: {message}", markup=False)
+    sys.exit(2)

@@ -1,0 +1,35 @@
+"""The options by which commands choose tickers and sessions."""
+
+from datetime import date, datetime
+from typing import Annotated
+
+import typer
+
+from ldtm_platform.settings import Settings
+from ldtm_platform.universe import load_universe
+
+TickerOption = Annotated[list[str] | None, typer.Option("--ticker", help="One ticker; may be repeated")]
+GroupOption = Annotated[str | None, typer.Option("--group", help="A group of the universe, such as mega_cap")]
+AllOption = Annotated[bool, typer.Option("--all", help="Every ticker of the universe")]
+EpochsOption = Annotated[int | None, typer.Option(min=1, help="The most epochs a ticker trains")]
+ParallelOption = Annotated[int | None, typer.Option(min=1, help="Training processes on a CPU")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else")]
+SessionOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A session; the newest by default")]
+
+
+def chosen_tickers(
+    settings: Settings, ticker: list[str] | None, group: str | None, everything: bool, *, default_all: bool = False
+) -> tuple[str, ...]:
+    """The tickers that the three options name together. Raises typer.BadParameter or UniverseError."""
+    universe = load_universe(settings.universe)
+    if everything or (default_all and not ticker and not group):
+        return universe.tickers
+    chosen = set(universe.known(ticker or [])) | set(universe.group(group) if group else ())
+    if not chosen:
+        raise typer.BadParameter("choose tickers: --ticker AAPL, --group mega_cap or --all")
+    return tuple(sorted(chosen))
+
+
+def chosen_session(settings: Settings, session: datetime | None) -> date:
+    """The session asked for, or the newest final one."""
+    return session.date() if session else settings.latest_session()

@@ -1,0 +1,69 @@
+"""The commands that start and stop: database, user interface, demos."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ldtm_platform.cli.demo import build, what_to_look_at
+from ldtm_platform.cli.running import workbench
+from ldtm_platform.profiles import apply_profile
+from ldtm_platform.settings import load_settings
+
+FleetOption = Annotated[bool, typer.Option("--fleet", help="The whole universe on simulated prices")]
+ServeOption = Annotated[bool, typer.Option(help="Keep the user interface running when the data are there")]
+
+
+def init_db() -> None:
+    """Create the databases and bring the schema up to date."""
+    from ldtm_platform.warehouse.migrate import disagreements
+
+    with workbench() as bench:
+        wrong = disagreements(bench.engine)
+    for line in wrong:
+        print(line)
+    if wrong:
+        raise typer.Exit(1)
+    print("the database is there and its schema is current")
+
+
+def up() -> None:
+    """Run the Dagster UI, its schedules and PostgreSQL until Ctrl-C or `ldtm down`."""
+    from ldtm_platform.stack.session import platform_session
+    from ldtm_platform.stack.up import keep_up
+
+    settings = load_settings()
+    with platform_session(settings) as variables:
+        keep_up(settings, variables, _say_where)
+
+
+def down() -> None:
+    """Stop what `ldtm up` or a demo left running, PostgreSQL last."""
+    from ldtm_platform.postgres.server import EmbeddedPostgres
+    from ldtm_platform.stack.up import stop_supervisor
+
+    settings = load_settings()
+    stopped = stop_supervisor(settings.home)
+    if not settings.db_host:
+        server = EmbeddedPostgres((settings.home / "postgres").resolve())
+        stopped = server.is_running() or stopped
+        server.stop()
+    print("stopped" if stopped else "nothing was running")
+
+
+def demo(fleet: FleetOption = False, serve: ServeOption = True) -> None:
+    """Load sample prices, train, replay the last 60 sessions, then keep the user interface running."""
+    from ldtm_platform.stack.up import keep_up
+
+    apply_profile("demo-fleet" if fleet else "demo")
+    with workbench() as bench:
+        build(bench)
+        if serve:
+            keep_up(bench.settings, {}, what_to_look_at)
+
+
+def _say_where(address: str) -> None:
+    Console(stderr=True, highlight=False).print(f"Dagster UI: {address}\nStop with Ctrl-C, or `ldtm down` elsewhere.")
+
+
+COMMANDS = (init_db, up, down, demo)

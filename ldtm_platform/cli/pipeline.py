@@ -1,0 +1,175 @@
+"""The commands that make data: each executes a Dagster job, as the schedules do."""
+
+import json
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Annotated
+
+import typer
+
+from ldtm_platform.cli.choosing import (
+    AllOption,
+    EpochsOption,
+    GroupOption,
+    JsonOption,
+    ParallelOption,
+    SessionOption,
+    TickerOption,
+    chosen_session,
+    chosen_tickers,
+)
+from ldtm_platform.cli.running import RunReport, Workbench, finish, workbench
+from ldtm_platform.sessions import sessions_between
+
+RetrainOption = Annotated[bool, typer.Option(help="Train again what is already trained on the same data")]
+FromOption = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The first session")]
+ToOption = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="The last session, included")]
+
+
+def ingest(
+    ticker: TickerOption = None, group: GroupOption = None, all_: AllOption = False, as_json: JsonOption = False
+) -> None:
+    """Bring bars up to the last final session (the whole universe by default)."""
+    with workbench(as_json=as_json) as bench:
+        tickers = chosen_tickers(bench.settings, ticker, group, all_, default_all=True)
+        finish([bench.on_tickers("ingest_tickers", "ingest", tickers)], as_json=as_json)
+
+
+def features(
+    ticker: TickerOption = None, group: GroupOption = None, all_: AllOption = False, as_json: JsonOption = False
+) -> None:
+    """Engineer features from the bars (the whole universe by default)."""
+    with workbench(as_json=as_json) as bench:
+        tickers = chosen_tickers(bench.settings, ticker, group, all_, default_all=True)
+        finish([bench.on_tickers("engineer_tickers", "engineer_features", tickers)], as_json=as_json)
+
+
+def train(
+    ticker: TickerOption = None,
+    group: GroupOption = None,
+    all_: AllOption = False,
+    epochs: EpochsOption = None,
+    parallel: ParallelOption = None,
+    through: SessionOption = None,
+    retrain: RetrainOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train tickers; those already trained on the same data are left as they are."""
+    with workbench(as_json=as_json) as bench:
+        tickers = chosen_tickers(bench.settings, ticker, group, all_)
+        finish([train_run(bench, tickers, epochs, parallel, through, retrain)], as_json=as_json)
+
+
+def infer(
+    ticker: TickerOption = None,
+    group: GroupOption = None,
+    all_: AllOption = False,
+    session: SessionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Forecast tickers as of a session and print each forecast as JSON."""
+    with workbench(as_json=as_json) as bench:
+        tickers = chosen_tickers(bench.settings, ticker, group, all_)
+        day = chosen_session(bench.settings, session)
+        report = infer_run(bench, tickers, day)
+        forecasts = print_forecasts(bench, tickers, day, as_json=as_json)
+        finish([report], as_json=as_json, forecasts=forecasts)
+
+
+def both(
+    ticker: TickerOption = None,
+    group: GroupOption = None,
+    all_: AllOption = False,
+    epochs: EpochsOption = None,
+    parallel: ParallelOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train tickers, then forecast them as of the newest session."""
+    with workbench(as_json=as_json) as bench:
+        tickers = chosen_tickers(bench.settings, ticker, group, all_)
+        day = chosen_session(bench.settings, None)
+        reports = [train_run(bench, tickers, epochs, parallel, None, False), infer_run(bench, tickers, day)]
+        forecasts = print_forecasts(bench, tickers, day, as_json=as_json)
+        finish(reports, as_json=as_json, forecasts=forecasts)
+
+
+def pipeline(
+    session: SessionOption = None,
+    from_: FromOption = None,
+    to: ToOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The day's work for the whole universe: ingest, features, forecasts, snapshots, fill-back.
+
+    With --from and --to the forecasts of past sessions are replayed, each from what was known then.
+    """
+    with workbench(as_json=as_json) as bench:
+        tickers = chosen_tickers(bench.settings, None, None, True)
+        last = to.date() if to else chosen_session(bench.settings, session)
+        first = from_.date() if from_ else last
+        reports = [
+            bench.on_tickers("ingest_tickers", "ingest", tickers),
+            bench.on_tickers("engineer_tickers", "engineer_features", tickers),
+            replay(bench, first, last),
+        ]
+        finish(reports, as_json=as_json)
+
+
+def snapshots(session: SessionOption = None, as_json: JsonOption = False) -> None:
+    """Write a session's snapshots from its forecasts."""
+    with workbench(as_json=as_json) as bench:
+        day = chosen_session(bench.settings, session)
+        finish([bench.run("snapshot_writing", partition=day.isoformat())], as_json=as_json)
+
+
+def fillback(through: SessionOption = None, as_json: JsonOption = False) -> None:
+    """Fill in the actual closes of every target that has matured."""
+    with workbench(as_json=as_json) as bench:
+        day = chosen_session(bench.settings, through)
+        finish([bench.run("snapshot_fillback", partition=day.isoformat())], as_json=as_json)
+
+
+COMMANDS = (ingest, features, train, infer, both, pipeline, snapshots, fillback)
+
+
+def train_run(
+    bench: Workbench,
+    tickers: Iterable[str],
+    epochs: int | None,
+    parallel: int | None,
+    through: datetime | date | None,
+    retrain: bool,
+) -> RunReport:
+    """One training run of any tickers."""
+    day = f"{through:%Y-%m-%d}" if through else None
+    return bench.on_tickers(
+        "train_tickers", "train", list(tickers), epochs=epochs, workers=parallel, through=day, retrain=retrain
+    )
+
+
+def infer_run(bench: Workbench, tickers: Iterable[str], session: date) -> RunReport:
+    """One inference run of any tickers, as of a session."""
+    config = {"ops": {"ldtm_predictions": {"config": {"tickers": list(tickers)}}}}
+    return bench.run("inference", config=config, partition=session.isoformat())
+
+
+def replay(bench: Workbench, first: date, last: date) -> RunReport:
+    """One daily_inference run over the sessions from first to last, both included."""
+    from ldtm_platform.defs.reporting import range_tags
+
+    sessions = [day for day in sessions_between(first, last) if day != last] + [last]
+    return bench.run("daily_inference", tags=range_tags(sessions[0].isoformat(), sessions[-1].isoformat()))
+
+
+def print_forecasts(
+    bench: Workbench, tickers: Iterable[str], session: date, *, as_json: bool
+) -> list[dict[str, object]]:
+    """The champion's forecasts of a session in the seed's JSON form; a line each unless one document is wanted."""
+    from ldtm_platform.warehouse import reads
+
+    wanted = set(tickers)
+    rows = [row for row in reads.latest_forecasts(bench.engine, session).rows(named=True) if row["ticker"] in wanted]
+    if not as_json:
+        for row in rows:
+            print(json.dumps(row))
+    return rows

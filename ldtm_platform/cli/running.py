@@ -1,0 +1,126 @@
+"""Running Dagster jobs from a terminal: in this process, recorded in the instance, with bars instead of event logs."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+import typer
+from rich.console import Console
+
+from ldtm_platform.settings import Settings, load_settings
+from ldtm_platform.stack.session import platform_session
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """How a run ended: what failed by name, with reasons, and the error that stopped it where there was one."""
+
+    job: str
+    run_id: str
+    success: bool
+    failed: Mapping[str, str] = field(default_factory=dict)
+    error: str = ""
+
+
+class Workbench:
+    """Dagster's jobs and the warehouse, ready to use in this process."""
+
+    def __init__(self, settings: Settings, *, as_json: bool) -> None:
+        import dagster as dg
+
+        from ldtm_platform.definitions import defs
+
+        self.settings = settings
+        self.engine = sa.create_engine(os.environ["LDTM_DATABASE_URL"])
+        self.instance = dg.DagsterInstance.get()
+        self._defs: dg.Definitions = defs
+        self._as_json = as_json
+
+    def run(
+        self,
+        job: str,
+        *,
+        config: Mapping[str, Any] | None = None,
+        partition: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> RunReport:
+        """Execute a job here and now; its progress goes to the terminal, its events to the instance."""
+        from ldtm_platform.resources.progress import TerminalProgress
+        from ldtm_platform.stack.orphans import PROCESS_TAG, this_process
+
+        result = self._defs.resolve_job_def(job).execute_in_process(
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}, **(config or {})},
+            instance=self.instance,
+            partition_key=partition,
+            raise_on_error=False,
+            tags={PROCESS_TAG: this_process(), **(tags or {})},
+            resources={"progress": TerminalProgress(say_lines=not self._as_json)},
+        )
+        failed, error = _failures(result)
+        return RunReport(job, result.run_id, result.success, failed, error)
+
+    def on_tickers(self, job: str, op: str, tickers: Sequence[str], **config: object) -> RunReport:
+        """Execute one of the jobs that take any list of tickers."""
+        given = {name: value for name, value in config.items() if value is not None}
+        return self.run(job, config={"ops": {op: {"config": {"tickers": list(tickers), **given}}}})
+
+
+@contextmanager
+def workbench(*, as_json: bool = False) -> Iterator[Workbench]:
+    """PostgreSQL up, schema current, jobs loaded."""
+    settings = load_settings()
+    with platform_session(settings):
+        bench = Workbench(settings, as_json=as_json)
+        try:
+            yield bench
+        finally:
+            bench.engine.dispose()
+            bench.instance.dispose()
+
+
+def _failures(result: "dg.ExecuteInProcessResult") -> tuple[dict[str, str], str]:
+    failed: dict[str, str] = {}
+    error = ""
+    for event in result.all_events:
+        if not event.is_step_failure:
+            continue
+        data = event.step_failure_data
+        user = data.user_failure_data
+        named = user.metadata.get("failed") if user else None
+        if named is not None:
+            failed |= dict(named.value)  # type: ignore[arg-type]
+        elif user and user.description:
+            error = user.description
+        elif data.error:
+            cause = data.error.cause or data.error
+            error = cause.message.strip()
+    return failed, error
+
+
+def finish(reports: Sequence[RunReport], *, as_json: bool, **extra: object) -> None:
+    """Say how the runs ended and leave with exit code 1 when something failed."""
+    if as_json:
+        print(json.dumps({"runs": [asdict(report) for report in reports], **extra}, default=str))
+    else:
+        console = Console(stderr=True, highlight=False)
+        for report in reports:
+            for line in _summary(report):
+                console.print(line, markup=False)
+    if not all(report.success for report in reports):
+        raise typer.Exit(1)
+
+
+def _summary(report: RunReport) -> list[str]:
+    if report.success:
+        return [f"{report.job}: done"]
+    if not report.failed:
+        return [f"{report.job}: failed: {report.error or 'see the run in the Dagster UI'}"]
+    lines = [f"{report.job}: {len(report.failed)} failed, the others are done"]
+    return lines + [f"  {ticker}: {reason}" for ticker, reason in report.failed.items()]

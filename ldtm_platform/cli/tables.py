@@ -1,0 +1,25 @@
+"""Frames as tables in a terminal."""
+
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+
+
+def show(frame: pl.DataFrame, *, empty: str) -> None:
+    """Print a frame as a table, numbers to the right; a sentence instead when it has no rows."""
+    console = Console(highlight=False)
+    if frame.is_empty():
+        console.print(empty, markup=False)
+        return
+    table = Table(box=None, pad_edge=False)
+    for name, kind in frame.schema.items():
+        table.add_column(name, justify="right" if kind.is_numeric() else "left", overflow="fold")
+    for row in frame.rows():
+        table.add_row(*(_text(value) for value in row))
+    console.print(table)
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,76 @@
+"""Jobs: a selection of assets and one sentence each; and the same stages for tickers that are not adjacent."""
+
+import dagster as dg
+
+from ldtm_platform.defs.evaluation import ldtm_accuracy_30d, ldtm_snapshot_actuals
+from ldtm_platform.defs.features import engineer_features, engineered_features
+from ldtm_platform.defs.maintenance import prune_runs
+from ldtm_platform.defs.market_data import ingest, market_data_daily
+from ldtm_platform.defs.predictions import ldtm_daily_snapshots, ldtm_predictions
+from ldtm_platform.defs.training import ldtm_checkpoints, train
+
+market_data_ingest = dg.define_asset_job(
+    "market_data_ingest",
+    # Without its checks: they would be left out whenever one ticker fails. The next job begins with them.
+    selection=dg.AssetSelection.assets(market_data_daily).without_checks(),
+    description="Bring the bars of the whole universe up to the last final session.",
+)
+feature_engineering = dg.define_asset_job(
+    "feature_engineering",
+    selection=dg.AssetSelection.assets(engineered_features).without_checks()
+    | dg.AssetSelection.checks_for_assets(market_data_daily),
+    description="Engineer the features of the whole universe from its bars.",
+)
+full_retrain = dg.define_asset_job(
+    "full_retrain",
+    selection=[ldtm_checkpoints],
+    description="Train a model for every ticker of the universe.",
+)
+daily_inference = dg.define_asset_job(
+    "daily_inference",
+    selection=dg.AssetSelection.assets(ldtm_predictions, ldtm_daily_snapshots, ldtm_snapshot_actuals, ldtm_accuracy_30d)
+    | dg.AssetSelection.checks_for_assets(engineered_features, ldtm_checkpoints),
+    description="Forecast a session for the whole universe, write its snapshots, and fill in what has matured.",
+)
+inference = dg.define_asset_job(
+    "inference",
+    selection=[ldtm_predictions],
+    description="Forecast a session for the whole universe or some of its tickers.",
+)
+snapshot_writing = dg.define_asset_job(
+    "snapshot_writing",
+    selection=[ldtm_daily_snapshots],
+    description="Write a session's snapshots from its forecasts.",
+)
+snapshot_fillback = dg.define_asset_job(
+    "snapshot_fillback",
+    selection=[ldtm_snapshot_actuals, ldtm_accuracy_30d],
+    description="Fill in the actual closes of every target that has matured.",
+)
+
+
+@dg.job(description="Ingest any list of tickers in one run.")
+def ingest_tickers() -> None:
+    ingest()
+
+
+@dg.job(description="Engineer the features of any list of tickers in one run.")
+def engineer_tickers() -> None:
+    engineer_features()
+
+
+@dg.job(description="Train any list of tickers in one run.")
+def train_tickers() -> None:
+    train()
+
+
+@dg.job(description="Retrain NVDA, TQQQ and AAPL: shows breakage before the full retrain meets it.")
+def canary_retrain() -> None:
+    train()
+
+
+@dg.job(
+    description="Delete old runs that are no partition's latest, so that the event log does not grow without bound."
+)
+def prune_event_log() -> None:
+    prune_runs()

@@ -1,0 +1,112 @@
+"""Daily bars: raw as traded, per ticker, with when they were ingested."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+import dagster as dg
+import polars as pl
+
+from ldtm_platform.defs.checks import named_tickers, opinion
+from ldtm_platform.defs.partitions import TICKERS
+from ldtm_platform.defs.reporting import OWNERS, announce, report_tickers, table_metadata
+from ldtm_platform.prices.bars import split_good_and_bad
+from ldtm_platform.prices.jumps import unexplained_jumps
+from ldtm_platform.resources.database import Database
+from ldtm_platform.resources.market_data import MarketData
+from ldtm_platform.resources.progress import Progress
+from ldtm_platform.settings import load_settings
+from ldtm_platform.stages.market_data import ingest_tickers
+from ldtm_platform.warehouse import reads
+
+KEY = dg.AssetKey("market_data_daily")
+POOL = "market_data_api"
+
+
+@dg.asset(
+    partitions_def=TICKERS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    pool=POOL,
+    output_required=False,
+    group_name="market_data",
+    kinds={"postgres", "polars"},
+    owners=OWNERS,
+    metadata=table_metadata("market_data_daily"),
+)
+def market_data_daily(
+    context: dg.AssetExecutionContext, database: Database, market_data: MarketData, progress: Progress
+) -> Iterator[dg.Output[None]]:
+    """Raw daily bars (open, high, low, close, volume) of every final session, with corporate actions beside them.
+
+    Incremental with an overlap: history that the vendor rewrote is recorded as a split or as restated bars; rows that
+    are no bars go to market_data_quarantine with a reason; a ticker with missing sessions fails by name.
+    """
+    _ingest(context, context.partition_keys, database, market_data, progress)
+    yield from ()
+
+
+class TickerList(dg.Config):
+    """Any tickers of the universe, adjacent or not."""
+
+    tickers: list[str]
+
+
+@dg.op(pool=POOL)
+def ingest(
+    context: dg.OpExecutionContext, config: TickerList, database: Database, market_data: MarketData, progress: Progress
+) -> None:
+    """Ingest the bars of the listed tickers."""
+    announce(context, KEY, config.tickers)
+    _ingest(context, config.tickers, database, market_data, progress)
+
+
+def _ingest(
+    context: dg.OpExecutionContext | dg.AssetExecutionContext,
+    tickers: Sequence[str],
+    database: Database,
+    market_data: MarketData,
+    progress: Progress,
+) -> None:
+    settings = load_settings()
+    outcomes = ingest_tickers(
+        database.engine(),
+        market_data.source(),
+        tickers,
+        since=settings.history_start,
+        through=settings.latest_session(),
+        run_id=context.run_id,
+    )
+    with progress.stage(context.log, "bars", len(tickers)) as stage:
+        report_tickers(context, KEY, outcomes, stage)
+
+
+@dg.asset_check(asset=market_data_daily, blocking=True)
+def bars_are_sound(database: Database) -> dg.AssetCheckResult:
+    """Every stored bar is of a session, once, with positive prices and high >= low."""
+    bars = _bars(database)
+    _, bad = split_good_and_bad(bars, date.max)
+    result = opinion(bad.select("ticker", "date", "reason").rows(named=True), f"of {bars.height} stored bars are none")
+    return result._replace(severity=dg.AssetCheckSeverity.ERROR)
+
+
+@dg.asset_check(asset=market_data_daily, blocking=True)
+def bars_cover_every_session(database: Database) -> dg.AssetCheckResult:
+    """From its first bar on, every ticker has each final session's bar or a recorded halt."""
+    tickers = TICKERS.get_partition_keys()
+    return named_tickers(dict(reads.incomplete_tickers(database.engine(), tickers)), len(tickers))
+
+
+@dg.asset_check(asset=market_data_daily)
+def large_moves_have_a_known_action(database: Database) -> dg.AssetCheckResult:
+    """A close that moves by half has a split on file; real moves of that size exist, so this only warns."""
+    splits = reads.splits(database.engine(), TICKERS.get_partition_keys())
+    return opinion(unexplained_jumps(_bars(database), splits).rows(named=True), "large moves without a known action")
+
+
+@dg.asset_check(asset=market_data_daily)
+def nothing_is_in_quarantine(database: Database) -> dg.AssetCheckResult:
+    """No vendor row had to be refused."""
+    return opinion(reads.quarantined(database.engine()).rows(named=True), "kinds of refused rows")
+
+
+def _bars(database: Database) -> pl.DataFrame:
+    return reads.bars(database.engine(), TICKERS.get_partition_keys())

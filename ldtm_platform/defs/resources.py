@@ -1,0 +1,25 @@
+"""Resources by the names that assets ask for, and the executor of every run."""
+
+import dagster as dg
+
+from ldtm_platform.resources.database import Database
+from ldtm_platform.resources.market_data import MarketData
+from ldtm_platform.resources.model_store import ModelStore
+from ldtm_platform.resources.progress import Progress
+
+
+@dg.definitions
+def resources() -> dg.Definitions:
+    """What assets are given.
+
+    Steps run in the run's own process: one more process a step costs two seconds, and torch's import two more.
+    """
+    return dg.Definitions(
+        resources={
+            "database": Database(),
+            "market_data": MarketData(),
+            "models": ModelStore(),
+            "progress": Progress(),
+        },
+        executor=dg.in_process_executor,
+    )

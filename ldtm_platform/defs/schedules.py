@@ -1,0 +1,96 @@
+"""When things happen, in New York. Each schedule picks its session from the calendar and says why it skips.
+
+A partitioned job's built-in schedule ignores the calendar's exclusions: Saturday's tick would ask for Monday's session.
+"""
+
+from collections.abc import Callable
+from datetime import date, datetime
+
+import dagster as dg
+
+from ldtm_platform.defs import jobs
+from ldtm_platform.defs.partitions import TICKERS
+from ldtm_platform.defs.reporting import range_tags
+from ldtm_platform.sessions import NEW_YORK, is_session
+from ldtm_platform.settings import load_settings
+
+TIMEZONE = "America/New_York"
+CANARIES = ("NVDA", "TQQQ", "AAPL")
+Request = dg.RunRequest | dg.SkipReason
+
+
+def whole_universe() -> dict[str, str]:
+    """The tags of one run that covers every ticker."""
+    tickers = TICKERS.get_partition_keys()
+    return range_tags(tickers[0], tickers[-1])
+
+
+def _on_sessions(tick: datetime, request: Callable[[date], Request]) -> Request:
+    day = tick.astimezone(NEW_YORK).date()
+    last = load_settings().last_session
+    if last and day > last:
+        return dg.SkipReason(f"the data end on {last} (LDTM_LAST_SESSION)")
+    return request(day) if is_session(day) else dg.SkipReason(f"the exchange is closed on {day:%A %Y-%m-%d}")
+
+
+@dg.schedule(
+    cron_schedule="0 18 * * 1-5",
+    execution_timezone=TIMEZONE,
+    job=jobs.market_data_ingest,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def weekdays_after_close(context: dg.ScheduleEvaluationContext) -> Request:
+    """18:00 on trading days: ingest the day's bars."""
+    return _on_sessions(context.scheduled_execution_time, lambda _: dg.RunRequest(tags=whole_universe()))
+
+
+@dg.schedule(
+    cron_schedule="15 18 * * 1-5",
+    execution_timezone=TIMEZONE,
+    job=jobs.daily_inference,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def weekdays_after_ingest(context: dg.ScheduleEvaluationContext) -> Request:
+    """18:15 on trading days: forecast the day's session, write its snapshots, fill in what has matured."""
+    return _on_sessions(
+        context.scheduled_execution_time, lambda session: dg.RunRequest(partition_key=session.isoformat())
+    )
+
+
+@dg.schedule(
+    cron_schedule="0 2 * * 6",
+    execution_timezone=TIMEZONE,
+    job=jobs.canary_retrain,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def saturdays(context: dg.ScheduleEvaluationContext) -> Request:
+    """02:00 on Saturdays: retrain the canaries."""
+    canaries = [ticker for ticker in CANARIES if ticker in TICKERS.get_partition_keys()]
+    if not canaries:
+        return dg.SkipReason(f"none of {', '.join(CANARIES)} is in the universe")
+    return dg.RunRequest(run_config={"ops": {"train": {"config": {"tickers": canaries}}}})
+
+
+@dg.schedule(
+    cron_schedule="0 1 * * 0",
+    execution_timezone=TIMEZONE,
+    job=jobs.full_retrain,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def first_sundays(context: dg.ScheduleEvaluationContext) -> Request:
+    """01:00 on the month's first Sunday: retrain the universe. Cron cannot say that: `1-7 * 0` means either."""
+    day = context.scheduled_execution_time.astimezone(NEW_YORK).date()
+    if day.day > 7:
+        return dg.SkipReason(f"{day} is not the first Sunday of its month")
+    return dg.RunRequest(tags=whole_universe())
+
+
+@dg.schedule(
+    cron_schedule="0 4 * * 0",
+    execution_timezone=TIMEZONE,
+    job=jobs.prune_event_log,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def sundays(context: dg.ScheduleEvaluationContext) -> Request:
+    """04:00 on Sundays: prune the event log."""
+    return dg.RunRequest()

@@ -1,0 +1,99 @@
+"""One LD-TM model per ticker: checkpoints, the registry's champion, and a card of losses and skill."""
+
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+import polars as pl
+
+from ldtm_platform.defs.checks import opinion
+from ldtm_platform.defs.features import engineered_features
+from ldtm_platform.defs.partitions import TICKERS
+from ldtm_platform.defs.reporting import OWNERS, announce, report_tickers, table_metadata
+from ldtm_platform.resources.database import Database
+from ldtm_platform.resources.model_store import ModelStore
+from ldtm_platform.resources.progress import Progress
+from ldtm_platform.settings import load_settings
+from ldtm_platform.stages.training import TrainingPlan, train_tickers
+from ldtm_platform.warehouse import reads
+
+KEY = dg.AssetKey("ldtm_checkpoints")
+POOL = "gpu"
+KIND = {"ldtm/kind": "retrain"}
+
+
+class TrainingConfig(dg.Config):
+    """How a run trains; what is left out comes from the settings."""
+
+    epochs: int | None = None
+    workers: int | None = None
+    through: str | None = None
+    retrain: bool = False
+
+
+class TickerTraining(TrainingConfig):
+    """Any tickers of the universe, adjacent or not, and how to train them."""
+
+    tickers: list[str]
+
+
+@dg.asset(
+    deps=[engineered_features],
+    partitions_def=TICKERS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    pool=POOL,
+    op_tags=KIND,
+    output_required=False,
+    group_name="training",
+    kinds={"pytorch", "postgres"},
+    owners=OWNERS,
+    metadata=table_metadata("model_versions"),
+)
+def ldtm_checkpoints(
+    context: dg.AssetExecutionContext,
+    config: TrainingConfig,
+    database: Database,
+    models: ModelStore,
+    progress: Progress,
+) -> Iterator[dg.Output[None]]:
+    """A trained LD-TM per ticker: weights and manifest in the model store, a row in the registry, the champion's alias.
+
+    A ticker that was already trained on the same data with the same settings is left as it is, so a run that was
+    killed goes on where it stopped. A ticker with too little history is left out and says so.
+    """
+    _train(context, context.partition_keys, config, database, models, progress)
+    yield from ()
+
+
+@dg.op(pool=POOL, tags=KIND)
+def train(
+    context: dg.OpExecutionContext, config: TickerTraining, database: Database, models: ModelStore, progress: Progress
+) -> None:
+    """Train the listed tickers."""
+    announce(context, KEY, config.tickers)
+    _train(context, config.tickers, config, database, models, progress)
+
+
+def _train(
+    context: dg.OpExecutionContext | dg.AssetExecutionContext,
+    tickers: Sequence[str],
+    config: TrainingConfig,
+    database: Database,
+    models: ModelStore,
+    progress: Progress,
+) -> None:
+    settings = load_settings()
+    plan = TrainingPlan.of(
+        settings, epochs=config.epochs, workers=config.workers, through=config.through, retrain=config.retrain
+    )
+    with progress.stage(context.log, "training", len(tickers)) as stage:
+        outcomes = train_tickers(database.engine(), models.store(), tickers, plan, say=stage.say, run_id=context.run_id)
+        report_tickers(context, KEY, outcomes, stage)
+
+
+@dg.asset_check(asset=ldtm_checkpoints)
+def models_beat_tomorrow_is_today(database: Database) -> dg.AssetCheckResult:
+    """Every champion has skill on its own test part: a loss below persistence's. Most daily price models have none."""
+    cards = reads.model_cards(database.engine()).filter(pl.col("skill").is_not_null())
+    skill = cards.select("ticker", test_skill=pl.col("skill").str.json_path_match("$.test.total").cast(pl.Float64))
+    without = skill.filter(~(pl.col("test_skill") > 0)).sort("test_skill").rows(named=True)
+    return opinion(without, f"of {cards.height} champions have no skill")

@@ -1,0 +1,36 @@
+"""Ready-made settings: the demos, as environment variables that a command's processes share."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[1]
+SAMPLE_UNIVERSE = Path(__file__).with_name("sample_universe.toml")
+
+PROFILES: Mapping[str, Mapping[str, str]] = {
+    # Real raw prices of five tickers that a pip package holds; they end in 2013.
+    "demo": {
+        "LDTM_SOURCE": "sample",
+        "LDTM_UNIVERSE": str(SAMPLE_UNIVERSE),
+        "LDTM_HISTORY_START": "2004-01-02",
+        "LDTM_SESSIONS_START": "2012-06-01",
+        "LDTM_LAST_SESSION": "2013-03-01",
+    },
+    # The whole universe on simulated prices; few epochs, because random prices have nothing to learn.
+    "demo-fleet": {
+        "LDTM_SOURCE": "simulated",
+        "LDTM_HISTORY_START": "2021-01-04",
+        "LDTM_SESSIONS_START": "2025-01-02",
+        "LDTM_EPOCHS": "3",
+    },
+}
+
+
+def apply_profile(name: str) -> None:
+    """Set a profile's variables in this process, for it and its children.
+
+    A profile keeps its data apart: below LDTM_HOME where that is set, in the clone's .ldtm otherwise. Raises KeyError
+    for a name that is no profile.
+    """
+    above = Path(os.environ.get("LDTM_HOME") or PROJECT / ".ldtm")
+    os.environ.update({**PROFILES[name], "LDTM_HOME": str(above.resolve() / name)})

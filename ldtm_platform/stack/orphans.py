@@ -1,0 +1,45 @@
+"""Runs that a crash left behind: reported failed at the next start, so that their pool slots come free.
+
+After a power cut a run stays STARTED for ever and keeps its slot; Dagster's own launcher has no health check for that.
+"""
+
+import os
+from collections.abc import Mapping
+
+import dagster as dg
+import psutil
+
+# A run of a terminal carries its process, so that a live one can be told from one that a crash left behind.
+PROCESS_TAG = "ldtm/process"
+IN_FLIGHT = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING]
+
+
+def this_process() -> str:
+    """This process by number and start time: a number alone is reused."""
+    return _identity(psutil.Process())
+
+
+def report_orphans(instance: dg.DagsterInstance) -> list[str]:
+    """Report failed every run in flight whose process is gone; call it only while no Dagster daemon runs.
+
+    Runs that a terminal executes carry their process and are left alone while it lives; all others were the daemon's.
+    Returns the ids of the runs reported.
+    """
+    orphans = [run for run in instance.get_runs(dg.RunsFilter(statuses=IN_FLIGHT)) if not _is_alive(run.tags)]
+    for run in orphans:
+        instance.report_run_failed(run, "orphaned: its process ended without a word (a crash, a kill, a restart)")
+    return [run.run_id for run in orphans]
+
+
+def _is_alive(tags: Mapping[str, str]) -> bool:
+    process = tags.get(PROCESS_TAG)
+    if process is None:
+        return False
+    try:
+        return _identity(psutil.Process(int(process.split("@")[0]))) == process
+    except psutil.Error:
+        return False
+
+
+def _identity(process: psutil.Process) -> str:
+    return f"{process.pid}@{process.create_time():.0f}@{os.uname().nodename}"

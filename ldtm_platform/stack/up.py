@@ -1,0 +1,89 @@
+"""The platform in the foreground: one supervisor a home, stopped by Ctrl-C or from another terminal."""
+
+import fcntl
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from ldtm_platform.settings import Settings
+from ldtm_platform.stack.supervisor import StackError, dagster_running, stop_leftovers
+
+STOP_SECONDS = 60.0
+
+
+def keep_up(settings: Settings, variables: dict[str, str], announce: Callable[[str], None]) -> None:
+    """Run Dagster's UI and daemon until Ctrl-C, SIGTERM or `ldtm down`; `announce` is given the UI's address.
+
+    Runs that an earlier crash left in flight are reported failed first. Raises StackError when the home is up already.
+    """
+    import dagster as dg
+
+    from ldtm_platform.stack.orphans import report_orphans
+
+    with only_supervisor(settings.home):
+        stop_leftovers(settings.home)
+        with dg.DagsterInstance.get() as instance:
+            report_orphans(instance)
+        with dagster_running(settings, variables) as address:
+            announce(address)
+            _wait_for_stop()
+
+
+@contextmanager
+def only_supervisor(home: Path) -> Iterator[None]:
+    """Hold the home's supervisor lock, with our process number in it. Raises StackError when another holds it."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "up.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StackError(f"the platform of {home} is up already; `ldtm down` stops it") from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+        lock.truncate(0)
+
+
+def stop_supervisor(home: Path) -> bool:
+    """Stop the home's supervisor and wait for it; whatever a killed one left running is ended too.
+
+    Returns whether anything was running.
+    """
+    pid = _supervisor(home)
+    if pid is not None:
+        try:
+            process = psutil.Process(pid)
+            process.send_signal(signal.SIGTERM)
+            process.wait(STOP_SECONDS)
+        except psutil.NoSuchProcess:
+            pass
+    return bool(stop_leftovers(home)) or pid is not None
+
+
+def _supervisor(home: Path) -> int | None:
+    path = home / "up.lock"
+    if not path.exists():
+        return None
+    with path.open("r+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return int(lock.read() or 0) or None
+    return None
+
+
+def _wait_for_stop() -> None:
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    while not stop.wait(1):
+        pass
+    # A second Ctrl-C must not cut the shutdown short: PostgreSQL goes last.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,100 @@
+"""What is stale, missing or failed, and the command that mends it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+
+import polars as pl
+import sqlalchemy as sa
+
+from ldtm_platform.warehouse import reads
+
+NAMED = 8
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong, in a sentence, and the command that mends it."""
+
+    what: str
+    mend: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far each stage has come, what is wrong, and what is as it is and passes with time."""
+
+    session: date
+    stages: pl.DataFrame
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, object]:
+        """The same as plain values, for JSON."""
+        problems = [asdict(problem) for problem in self.problems]
+        return {
+            "session": self.session,
+            "stages": self.stages.rows(named=True),
+            "problems": problems,
+            "notes": self.notes,
+        }
+
+
+def platform_status(engine: sa.Engine, tickers: Sequence[str], session: date) -> Status:
+    """Compare every ticker of the universe with the newest final session."""
+    frame = pl.DataFrame({"ticker": list(tickers)}).join(reads.freshness(engine), on="ticker", how="left")
+    bars_late = frame.filter(pl.col("last_bar").is_null() | (pl.col("last_bar") < session))
+    features_late = frame.filter(
+        pl.col("last_bar").is_not_null() & (pl.col("last_feature").ne_missing(pl.col("last_bar")))
+    )
+    skipped = pl.col("last_training_status").eq_missing("skipped")
+    without_model = frame.filter(pl.col("trained_through").is_null() & pl.col("last_feature").is_not_null())
+    unpredicted = frame.filter(pl.col("trained_through").is_not_null() & pl.col("last_snapshot").ne_missing(session))
+    late = bars_late.filter(pl.col("state").is_null() | (pl.col("state") == "ok"))
+    problems = [
+        *_each(frame.filter(pl.col("state").is_not_null() & (pl.col("state") != "ok"))),
+        *_named(late, f"no bar of {session}", "ldtm ingest"),
+        *_named(features_late, "features behind their bars", "ldtm features"),
+        *_named(without_model.filter(~skipped), "not trained", "ldtm train"),
+        *_named(unpredicted, f"no forecast of {session}", "ldtm pipeline"),
+        *_overdue(engine),
+    ]
+    stages = pl.DataFrame(
+        {
+            "stage": ["bars", "features", "models", "snapshots"],
+            "tickers": [frame.height - frame[c].null_count() for c in _COLUMNS],
+            "of": [frame.height] * 4,
+            "newest": [frame[c].max() for c in _COLUMNS],
+            "oldest": [frame[c].min() for c in _COLUMNS],
+        }
+    )
+    notes = [str(row["last_training_message"]) for row in without_model.filter(skipped).rows(named=True)]
+    return Status(session, stages, tuple(problems), tuple(notes))
+
+
+_COLUMNS = ("last_bar", "last_feature", "trained_through", "last_snapshot")
+
+
+def _each(frame: pl.DataFrame) -> list[Problem]:
+    return [
+        Problem(f"{row['ticker']}: {row['state']}: {row['message']}", f"ldtm ingest --ticker {row['ticker']}")
+        for row in frame.rows(named=True)
+    ]
+
+
+def _named(frame: pl.DataFrame, what: str, command: str) -> list[Problem]:
+    if frame.is_empty():
+        return []
+    names = frame["ticker"].to_list()
+    shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+    few = "".join(f" --ticker {name}" for name in names) if len(names) <= NAMED else " --all"
+    return [Problem(f"{len(names)} tickers: {what}: {shown}", command + ("" if command.endswith("pipeline") else few))]
+
+
+def _overdue(engine: sa.Engine) -> list[Problem]:
+    overdue = reads.overdue_targets(engine)
+    if overdue.is_empty():
+        return []
+    tickers = ", ".join(overdue["ticker"].unique(maintain_order=True).to_list()[:NAMED])
+    what = f"{overdue['snapshots'].sum()} targets have passed without a bar: {tickers}"
+    return [Problem(what, "ldtm ingest --all && ldtm fillback")]

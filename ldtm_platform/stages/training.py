@@ -1,0 +1,182 @@
+"""Train tickers as one fleet and register what comes out, ticker by ticker, as each finishes."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+import sqlalchemy as sa
+
+from ldtm_platform.fleet.fit import fit_fleet, planned_version
+from ldtm_platform.fleet.results import FitResult, Fitted, Unfit
+from ldtm_platform.models.base import MIN_FEATURE_ROWS, History, HistoryError
+from ldtm_platform.models.checkpoint import Manifest
+from ldtm_platform.models.ldtm.config import LdtmConfig
+from ldtm_platform.models.ldtm.family import Ldtm
+from ldtm_platform.models.network_family import NetworkFamily
+from ldtm_platform.models.store import CheckpointStore
+from ldtm_platform.settings import Settings
+from ldtm_platform.stages.histories import read_histories
+from ldtm_platform.stages.outcome import Outcome, Result
+from ldtm_platform.warehouse import reads, writes
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """How a fleet is trained: on features through a session, with one seed, by so many processes on a device."""
+
+    through: date
+    epochs: int
+    seed: int
+    workers: int
+    device: str
+    keep: int
+    retrain: bool = False
+
+    @classmethod
+    def of(
+        cls, settings: Settings, *, epochs: int | None, workers: int | None, through: str | None, retrain: bool
+    ) -> "TrainingPlan":
+        """The plan of one run: what it asks for, and the settings for the rest."""
+        return cls(
+            through=date.fromisoformat(through) if through else settings.latest_session(),
+            epochs=epochs or settings.epochs,
+            seed=settings.seed,
+            workers=workers or settings.workers,
+            device=settings.device,
+            keep=settings.keep_checkpoints,
+            retrain=retrain,
+        )
+
+
+@dataclass(frozen=True)
+class _Registry:
+    """Where a trained model goes: the store, and the warehouse's registry and run log."""
+
+    engine: sa.Engine
+    store: CheckpointStore
+    keep: int
+    run_id: str | None
+
+    def register(self, manifest: Manifest) -> None:
+        """Record a model that the store holds, log its training, make it champion; all in one transaction.
+
+        A version that is registered already changes nothing: a champion that was moved back stays where it is.
+        """
+        champions = reads.champions(self.engine, date.max, manifest.family)
+        present = champions.filter(pl.col("ticker") == manifest.ticker)["trained_through"].to_list()
+        with self.engine.begin() as connection:
+            if not writes.register_version(connection, manifest.model_dump(mode="python")):
+                return
+            writes.log_runs(connection, self._log(manifest.ticker, "success", manifest=manifest))
+            # A model of older data, trained to replay the past, does not take the title from a newer one.
+            if not present or manifest.trained_through >= present[0]:
+                writes.promote(
+                    connection,
+                    ticker=manifest.ticker,
+                    family=manifest.family,
+                    version=manifest.version,
+                    reason="trained",
+                )
+        self.store.prune(manifest.ticker, manifest.family, keep=self.keep, protect=set(champions["version"]))
+
+    def leave_word(self, unfit: Unfit) -> None:
+        """Log why a ticker has no new model."""
+        status = "skipped" if unfit.state == "too_little_history" else "failed"
+        with self.engine.begin() as connection:
+            writes.log_runs(connection, self._log(unfit.ticker, status, message=unfit.message))
+
+    def _log(self, ticker: str, status: str, *, manifest: Manifest | None = None, message: str = "") -> pl.DataFrame:
+        row: dict[str, object] = {"ticker": ticker, "mode": "train", "status": status, "dagster_run_id": self.run_id}
+        if manifest:
+            row |= {
+                "duration_sec": manifest.duration_sec,
+                "epochs_run": manifest.epochs_run,
+                "best_val_loss": manifest.best_val_loss,
+                "run_date": manifest.trained_through,
+                "model_version": manifest.version,
+            }
+        return pl.DataFrame([row | {"duration_sec": row.get("duration_sec", 0.0), "error_msg": message or None}])
+
+
+def train_tickers(
+    engine: sa.Engine,
+    store: CheckpointStore,
+    tickers: Sequence[str],
+    plan: TrainingPlan,
+    *,
+    say: Callable[[str], None],
+    run_id: str | None = None,
+) -> Iterator[Outcome]:
+    """Train a model for each ticker; one outcome a ticker as it finishes, with the seed's result line to `say`.
+
+    A ticker that has a sound checkpoint of the same data, settings, seed and code is not trained again unless the plan
+    says so: a run that was killed goes on where it stopped, and registers what the killed one had saved.
+    """
+    family = Ldtm(LdtmConfig(max_epochs=plan.epochs))
+    registry = _Registry(engine, store, plan.keep, run_id)
+    waiting: list[History] = []
+    for history in read_histories(engine, tickers, through=plan.through):
+        known = None if plan.retrain else _known(family, store, history, plan.seed)
+        if known is None:
+            waiting.append(history)
+        else:
+            registry.register(known)
+            yield _made(known, "unchanged", "trained before on the same data with the same settings")
+    with closing(fit_fleet(family, waiting, seed=plan.seed, workers=plan.workers, device=plan.device)) as results:
+        for result in results:
+            yield _settled(registry, result, say)
+
+
+def _known(family: NetworkFamily, store: CheckpointStore, history: History, seed: int) -> Manifest | None:
+    if history.rows < MIN_FEATURE_ROWS:
+        return None
+    try:
+        version = planned_version(family, history, seed=seed)
+    except HistoryError:
+        return None
+    return store.load(version).manifest if store.has(version) else None
+
+
+def _settled(registry: _Registry, result: FitResult, say: Callable[[str], None]) -> Outcome:
+    if isinstance(result, Unfit):
+        registry.leave_word(result)
+        kind = Result.SKIPPED if result.state == "too_little_history" else Result.FAILED
+        return Outcome(result.ticker, kind, result.state, result.message)
+    manifest = registry.store.save(result.weights, result.manifest)
+    registry.register(manifest)
+    say(_result_line(result))
+    return _made(manifest, "ok")
+
+
+def _result_line(fitted: Fitted) -> str:
+    manifest = fitted.manifest
+    return (
+        f"[LDTM] RESULT: ticker={manifest.ticker} epochs={manifest.epochs_run} "
+        f"val_loss={manifest.best_val_loss:.6f} duration={manifest.duration_sec:.2f}s"
+    )
+
+
+def _made(manifest: Manifest, state: str, message: str = "") -> Outcome:
+    skill = {f"test_skill_{name}": value for name, value in manifest.skill["test"].items() if value is not None}
+    total = skill.get("test_skill_total")
+    verdict = "no test data" if total is None else "skill" if total > 0 else "no skill against tomorrow-is-today"
+    return Outcome(
+        manifest.ticker,
+        Result.MADE,
+        state,
+        message,
+        {
+            "version": manifest.version,
+            "verdict": verdict,
+            **skill,
+            "best_val_loss": manifest.best_val_loss,
+            "epochs_run": manifest.epochs_run,
+            "best_epoch": manifest.best_epoch,
+            "duration_sec": round(manifest.duration_sec, 3),
+            "trained_through": manifest.trained_through.isoformat(),
+            "rows": manifest.rows,
+            "device": manifest.device,
+        },
+    )
