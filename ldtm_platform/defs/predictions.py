@@ -15,7 +15,6 @@ from ldtm_platform.resources.database import Database
 from ldtm_platform.resources.model_store import ModelStore
 from ldtm_platform.resources.progress import Progress
 from ldtm_platform.settings import load_settings
-from ldtm_platform.stages.predictions import NoBarsForSession, SessionForecaster
 from ldtm_platform.stages.snapshots import write_session_snapshots
 from ldtm_platform.warehouse import reads
 
@@ -49,6 +48,9 @@ def ldtm_predictions(
     Uses bars up to the session and a checkpoint trained through no later one; anything else is marked in-sample. A
     second run of a session adds nothing, or, when the data changed, rows that are marked late.
     """
+    # Imports torch, which loading the definitions must not wait for.
+    from ldtm_platform.stages.predictions import NoBarsForSession, SessionForecaster
+
     sessions = requested_sessions(context)
     tickers = config.tickers or list(TICKERS.get_partition_keys())
     forecaster = SessionForecaster(database.engine(), models.store(), context.run_id)

@@ -13,7 +13,6 @@ from ldtm_platform.resources.database import Database
 from ldtm_platform.resources.model_store import ModelStore
 from ldtm_platform.resources.progress import Progress
 from ldtm_platform.settings import load_settings
-from ldtm_platform.stages.training import TrainingPlan, train_tickers
 from ldtm_platform.warehouse import reads
 
 KEY = dg.AssetKey("ldtm_checkpoints")
@@ -81,6 +80,9 @@ def _train(
     models: ModelStore,
     progress: Progress,
 ) -> None:
+    # Imports torch, which loading the definitions must not wait for.
+    from ldtm_platform.stages.training import TrainingPlan, train_tickers
+
     settings = load_settings()
     plan = TrainingPlan.of(
         settings, epochs=config.epochs, workers=config.workers, through=config.through, retrain=config.retrain

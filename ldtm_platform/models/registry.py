@@ -3,6 +3,8 @@
 from ldtm_platform.models.base import ModelFamily
 from ldtm_platform.models.persistence import Persistence
 
+# Whose champions make the daily snapshots; other families stand beside it in the ledger.
+CHAMPION_FAMILY = "ldtm"
 FAMILIES: tuple[str, ...] = ("ldtm", Persistence.name)
 
 

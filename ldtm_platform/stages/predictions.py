@@ -12,14 +12,12 @@ from ldtm_platform.fleet.results import NoForecast
 from ldtm_platform.horizons import HORIZONS, targets
 from ldtm_platform.models.base import Forecast, History
 from ldtm_platform.models.persistence import Persistence
-from ldtm_platform.models.registry import model_family
+from ldtm_platform.models.registry import CHAMPION_FAMILY, model_family
 from ldtm_platform.models.store import CheckpointDamaged, CheckpointStore
 from ldtm_platform.sessions import session_open
 from ldtm_platform.stages.histories import read_histories
 from ldtm_platform.stages.outcome import type_of_fact
 from ldtm_platform.warehouse import reads, writes
-
-CHAMPION_FAMILY = "ldtm"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from ldtm_platform.stages.predictions import CHAMPION_FAMILY
+from ldtm_platform.models.registry import CHAMPION_FAMILY
 from ldtm_platform.warehouse import fillback, writes
 
 
