@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
 
 from ldtm_platform.cli import lifecycle, looking, models, pipeline
+from ldtm_platform.cli.tables import say
 from ldtm_platform.postgres.errors import PostgresUnavailable
 from ldtm_platform.profiles import PROFILES, apply_profile
 from ldtm_platform.stack.database import DatabaseUnreachable
@@ -52,5 +52,5 @@ def main() -> None:
 
 
 def _refuse(message: str) -> None:
-    Console(stderr=True, highlight=False).print(f"ldtm: {message}", markup=False)
+    say(f"ldtm: {message}")
     sys.exit(2)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ldtm_platform.sessions import is_session, next_session
 from ldtm_platform.settings import Settings
 from ldtm_platform.universe import load_universe
 
@@ -31,5 +32,10 @@ def chosen_tickers(
 
 
 def chosen_session(settings: Settings, session: datetime | None) -> date:
-    """The session asked for, or the newest final one."""
-    return session.date() if session else settings.latest_session()
+    """The session asked for, or the newest final one. Raises typer.BadParameter for a closed day."""
+    if session is None:
+        return settings.latest_session()
+    day = session.date()
+    if not is_session(day):
+        raise typer.BadParameter(f"the exchange is closed on {day:%A %Y-%m-%d}; it trades on {next_session(day)}")
+    return day

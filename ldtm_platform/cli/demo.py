@@ -1,11 +1,12 @@
 """The demo: from nothing to sixty scored sessions, point in time, and what to look at then."""
 
+import polars as pl
 import typer
-from rich.console import Console
 
 from ldtm_platform.cli.pipeline import replay, train_run
-from ldtm_platform.cli.running import RunReport, Workbench
-from ldtm_platform.cli.tables import show
+from ldtm_platform.cli.running import RunReport, Workbench, summary
+from ldtm_platform.cli.tables import say, show
+from ldtm_platform.models.persistence import Persistence
 from ldtm_platform.sessions import session_offset
 from ldtm_platform.universe import load_universe
 from ldtm_platform.warehouse import reads
@@ -18,34 +19,52 @@ def build(bench: Workbench) -> None:
     last = bench.settings.latest_session()
     first = session_offset(last, 1 - REPLAYED_SESSIONS)
     tickers = load_universe(bench.settings.universe).tickers
-    _check(bench.on_tickers("ingest_tickers", "ingest", tickers))
-    _check(bench.on_tickers("engineer_tickers", "engineer_features", tickers))
-    if reads.model_cards(bench.engine).is_empty():
+    _go_on(bench.on_tickers("ingest_tickers", "ingest", tickers))
+    _go_on(bench.on_tickers("engineer_tickers", "engineer_features", tickers))
+    if reads.model_cards(bench.engine)["version"].null_count() == reads.model_cards(bench.engine).height:
         # The models know nothing of the sessions that are replayed.
-        _check(train_run(bench, tickers, None, None, session_offset(first, -1), False))
-    _check(replay(bench, first, last))
-    show(reads.prediction_skill(bench.engine), empty="no prediction has matured")
-    show(reads.accuracy_30d(bench.engine), empty="no accuracy yet")
+        _go_on(train_run(bench, tickers, None, None, session_offset(first, -1), False))
+    _go_on(replay(bench, first, last, say_lines=False))
+    print(f"\nForecasts of {REPLAYED_SESSIONS} sessions, {first} to {last}, each from what was known then:")
+    show(skill_table(reads.prediction_skill(bench.engine)), empty="no prediction has matured")
+
+
+def skill_table(skill: pl.DataFrame) -> pl.DataFrame:
+    """Each trained family's mean error beside that of "tomorrow is today" on the same rows, and the verdict."""
+    ratio = pl.col("ratio_to_persistence")
+    return skill.filter(pl.col("family") != Persistence.name).select(
+        pl.col("family").alias("model"),
+        pl.col("horizon").alias("forecast"),
+        "n",
+        (pl.col("mean_abs_log_error") * 100).alias("mean error %"),
+        (pl.col("persistence_mean_abs_log_error") * 100).alias("tomorrow-is-today %"),
+        (1 - ratio).alias("skill"),
+        pl.when(ratio < 1).then(pl.lit("smaller error")).otherwise(pl.lit("no skill")).alias("verdict"),
+    )
 
 
 def what_to_look_at(address: str) -> None:
     """Say where the user interface is, what it shows, and how to stop it."""
-    Console(stderr=True, highlight=False).print(
-        f"\nThe demo is ready: {address}\n"
-        f"  the graph of assets     {address}/asset-groups\n"
-        f"  a ticker's model        {address}/assets/ldtm_checkpoints?partition=AAPL&view=partitions\n"
-        f"  runs, and what failed   {address}/runs\n"
-        'Above: every model beside "tomorrow is today" (ratio_to_persistence below 1 would be skill).\n'
-        "Stop with Ctrl-C; a second start goes on from what is there.",
-        markup=False,
+    print(
+        f"""
+Skill is 1 - error / error of "tomorrow is today". Most daily price models have none, and sixty sessions of
+overlapping forecasts could not prove any: read the README's "Honest results" before you believe a number.
+
+The demo is ready: {address}
+  the graph of assets    {address}/asset-groups
+  a ticker's model       {address}/assets/ldtm_checkpoints?view=partitions&partition=AAPL
+  the accuracy view      {address}/assets/ldtm_accuracy_30d
+  runs, and what failed  {address}/runs
+Stop with Ctrl-C; a second start goes on from what is there.""",
+        flush=True,
     )
 
 
-def _check(report: RunReport) -> None:
+def _go_on(report: RunReport) -> None:
     """Say what failed; stop only when nothing at all could be done, so that one ticker does not stop a demo."""
-    console = Console(stderr=True, highlight=False)
-    for ticker, reason in report.failed.items():
-        console.print(f"  {ticker}: {reason}", markup=False)
-    if not report.success and not report.failed:
-        console.print(f"{report.job} failed: {report.error}", markup=False)
+    if report.success:
+        return
+    for line in summary(report):
+        say(line)
+    if not report.failed:
         raise typer.Exit(1)

@@ -3,10 +3,10 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from ldtm_platform.cli.demo import build, what_to_look_at
 from ldtm_platform.cli.running import workbench
+from ldtm_platform.cli.tables import say
 from ldtm_platform.profiles import apply_profile
 from ldtm_platform.settings import load_settings
 
@@ -63,7 +63,7 @@ def demo(fleet: FleetOption = False, serve: ServeOption = True) -> None:
 
 
 def _say_where(address: str) -> None:
-    Console(stderr=True, highlight=False).print(f"Dagster UI: {address}\nStop with Ctrl-C, or `ldtm down` elsewhere.")
+    say(f"Dagster UI: {address}\nStop with Ctrl-C, or `ldtm down` elsewhere.")
 
 
 COMMANDS = (init_db, up, down, demo)

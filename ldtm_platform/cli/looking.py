@@ -3,7 +3,6 @@
 import json
 
 import typer
-from rich.console import Console
 
 from ldtm_platform.cli.choosing import JsonOption
 from ldtm_platform.cli.running import workbench
@@ -36,13 +35,12 @@ def status(as_json: JsonOption = False) -> None:
         print(json.dumps(report.as_dict(), default=str))
     else:
         show(report.stages, empty="")
-        console = Console(highlight=False)
         for problem in report.problems:
-            console.print(f"\n{problem.what}\n  mend: {problem.mend}", markup=False)
+            print(f"\n{problem.what}\n  mend: {problem.mend}")
         for note in report.notes:
-            console.print(f"\nnote: {note}", markup=False)
+            print(f"\nnote: {note}")
         if not report.problems:
-            console.print("\neverything is up to date", markup=False)
+            print("\neverything is up to date")
     if report.problems:
         raise typer.Exit(1)
 

@@ -19,7 +19,6 @@ from ldtm_platform.cli.choosing import (
     chosen_tickers,
 )
 from ldtm_platform.cli.running import RunReport, Workbench, finish, workbench
-from ldtm_platform.sessions import sessions_between
 
 RetrainOption = Annotated[bool, typer.Option(help="Train again what is already trained on the same data")]
 FromOption = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The first session")]
@@ -105,8 +104,8 @@ def pipeline(
     """
     with workbench(as_json=as_json) as bench:
         tickers = chosen_tickers(bench.settings, None, None, True)
-        last = to.date() if to else chosen_session(bench.settings, session)
-        first = from_.date() if from_ else last
+        last = chosen_session(bench.settings, to or session)
+        first = chosen_session(bench.settings, from_) if from_ else last
         reports = [
             bench.on_tickers("ingest_tickers", "ingest", tickers),
             bench.on_tickers("engineer_tickers", "engineer_features", tickers),
@@ -153,12 +152,11 @@ def infer_run(bench: Workbench, tickers: Iterable[str], session: date) -> RunRep
     return bench.run("inference", config=config, partition=session.isoformat())
 
 
-def replay(bench: Workbench, first: date, last: date) -> RunReport:
+def replay(bench: Workbench, first: date, last: date, *, say_lines: bool = True) -> RunReport:
     """One daily_inference run over the sessions from first to last, both included."""
     from ldtm_platform.defs.reporting import range_tags
 
-    sessions = [day for day in sessions_between(first, last) if day != last] + [last]
-    return bench.run("daily_inference", tags=range_tags(sessions[0].isoformat(), sessions[-1].isoformat()))
+    return bench.run("daily_inference", tags=range_tags(first.isoformat(), last.isoformat()), say_lines=say_lines)
 
 
 def print_forecasts(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 import typer
-from rich.console import Console
 
+from ldtm_platform.cli.tables import say
 from ldtm_platform.settings import Settings, load_settings
 from ldtm_platform.stack.session import platform_session
 
@@ -50,6 +50,7 @@ class Workbench:
         config: Mapping[str, Any] | None = None,
         partition: str | None = None,
         tags: Mapping[str, str] | None = None,
+        say_lines: bool = True,
     ) -> RunReport:
         """Execute a job here and now; its progress goes to the terminal, its events to the instance."""
         from ldtm_platform.resources.progress import TerminalProgress
@@ -61,7 +62,7 @@ class Workbench:
             partition_key=partition,
             raise_on_error=False,
             tags={PROCESS_TAG: this_process(), **(tags or {})},
-            resources={"progress": TerminalProgress(say_lines=not self._as_json)},
+            resources={"progress": TerminalProgress(say_lines=say_lines and not self._as_json)},
         )
         failed, error = _failures(result)
         return RunReport(job, result.run_id, result.success, failed, error)
@@ -109,15 +110,15 @@ def finish(reports: Sequence[RunReport], *, as_json: bool, **extra: object) -> N
     if as_json:
         print(json.dumps({"runs": [asdict(report) for report in reports], **extra}, default=str))
     else:
-        console = Console(stderr=True, highlight=False)
         for report in reports:
-            for line in _summary(report):
-                console.print(line, markup=False)
+            for line in summary(report):
+                say(line)
     if not all(report.success for report in reports):
         raise typer.Exit(1)
 
 
-def _summary(report: RunReport) -> list[str]:
+def summary(report: RunReport) -> list[str]:
+    """How a run ended, in lines for people."""
     if report.success:
         return [f"{report.job}: done"]
     if not report.failed:

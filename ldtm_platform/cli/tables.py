@@ -1,8 +1,15 @@
-"""Frames as tables in a terminal."""
+"""What people read in a terminal: lines, and frames as tables."""
+
+import sys
 
 import polars as pl
 from rich.console import Console
 from rich.table import Table
+
+
+def say(line: str) -> None:
+    """A line for people, on stderr: stdout is for results."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def show(frame: pl.DataFrame, *, empty: str) -> None:
@@ -13,7 +20,7 @@ def show(frame: pl.DataFrame, *, empty: str) -> None:
         return
     table = Table(box=None, pad_edge=False)
     for name, kind in frame.schema.items():
-        table.add_column(name, justify="right" if kind.is_numeric() else "left", overflow="fold")
+        table.add_column(name, justify="right" if kind.is_numeric() else "left", no_wrap=True)
     for row in frame.rows():
         table.add_row(*(_text(value) for value in row))
     console.print(table)

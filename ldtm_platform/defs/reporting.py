@@ -25,7 +25,10 @@ def report_tickers(
     outcomes: Iterable[Outcome],
     stage: Stage,
 ) -> None:
-    """Log each ticker's outcome as it comes: a materialization, an observation of why it was left out, or a failure.
+    """Log each ticker's outcome as it comes: a materialization, or a failure.
+
+    A ticker that was left out for a named reason (too little history) is materialized with that state and its message:
+    left unmaterialized it would turn every backfill of the fleet into a failed one.
 
     Raises dg.Failure at the end when some failed, with their names and reasons; the others stay materialized.
     """
@@ -37,14 +40,13 @@ def report_tickers(
             **({"message": outcome.message} if outcome.message else {}),
         }
         match outcome.result:
-            case Result.MADE:
-                context.log_event(dg.AssetMaterialization(key, partition=outcome.key, metadata=metadata))
-            case Result.SKIPPED:
-                context.log.warning(f"{outcome.key}: {outcome.message}")
-                context.log_event(dg.AssetObservation(key, partition=outcome.key, metadata=metadata))
             case Result.FAILED:
                 context.log.error(f"{outcome.key}: {outcome.message}")
                 failed[outcome.key] = outcome.message
+            case Result.MADE | Result.SKIPPED:
+                if outcome.result is Result.SKIPPED:
+                    context.log.warning(f"{outcome.key}: {outcome.message}")
+                context.log_event(dg.AssetMaterialization(key, partition=outcome.key, metadata=metadata))
         stage.advance(outcome.key)
     if failed:
         raise dg.Failure(

@@ -10,7 +10,8 @@ import dagster as dg
 import psutil
 
 # A run of a terminal carries its process, so that a live one can be told from one that a crash left behind.
-PROCESS_TAG = "ldtm/process"
+# The prefix keeps it out of the lists in the UI.
+PROCESS_TAG = ".dagster/ldtm_process"
 IN_FLIGHT = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING]
 
 

@@ -1,0 +1,49 @@
+"""Databases and settings of a test module's own: many tests in a row may build on one another's data."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from uuid import uuid4
+
+import pytest
+import sqlalchemy as sa
+
+from ldtm_platform.postgres.server import Connection
+
+DRIVER = "postgresql+psycopg"
+
+# Simulated prices: enough sessions to train on, few enough to be quick. ARM lists so late that its rows do not suffice.
+SIMULATED: Mapping[str, str] = {
+    "LDTM_SOURCE": "simulated",
+    "LDTM_HISTORY_START": "2023-01-03",
+    "LDTM_LAST_SESSION": "2024-07-31",
+    "LDTM_EPOCHS": "1",
+    "LDTM_WORKERS": "1",
+    "LDTM_DEVICE": "cpu",
+}
+
+
+@contextmanager
+def scratch_database(server: Connection, template: str) -> Iterator[str]:
+    """The URL of a fresh migrated database, dropped on leaving."""
+    name = f"test_{uuid4().hex[:12]}"
+    _execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
+    yield server.url(name, driver=DRIVER)
+    _execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """These settings and no others, for as long as the block lasts."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        yield
+
+
+def _execute(server: Connection, statement: str) -> None:
+    engine = sa.create_engine(
+        server.url("postgres", driver=DRIVER), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool
+    )
+    with engine.connect() as connection:
+        connection.execute(sa.text(statement))
+    engine.dispose()
