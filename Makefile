@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 .PHONY: help install demo demo-fleet up down test test-slow lint types check clean
 
 help: ## List the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed ## Make the virtual environment from pinned versions
 
@@ -42,7 +42,7 @@ types: install ## Types
 	@$(BIN)/mypy
 
 check: install ## The asset graph loads
-	@DAGSTER_HOME=$$(mktemp -d) $(BIN)/dg check defs
+	@home=$$(mktemp -d) && touch $$home/dagster.yaml && DAGSTER_HOME=$$home $(BIN)/dg check defs
 
 clean: ## Remove the virtual environment and the demos' data (your own, in ~/.ldtm, stays)
 	rm -rf $(VENV) .ldtm

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ldtm_platform.sessions import latest_final_session
@@ -55,6 +55,19 @@ class Settings(BaseSettings):
     )
 
     database_url: SecretStr | None = Field(None, description="Set by `ldtm` for its own processes: our database")
+
+    @field_validator("home", "universe", "prices")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        """Processes that share the settings do not share a working folder."""
+        return path.expanduser().resolve() if path else None
+
+    def for_children(self) -> dict[str, str]:
+        """What was set, as variables for child processes: they may not find the same `.env`. No database secrets."""
+        named = {name for name in self.model_fields_set if not name.startswith(("db_", "dagster_db", "database"))}
+        return {
+            f"LDTM_{name.upper()}": str(value) for name in sorted(named) if (value := getattr(self, name)) is not None
+        }
 
     def latest_session(self, now: datetime | None = None) -> date:
         """The newest session that can be ingested and forecast: final by the clock, and not beyond the data's end."""

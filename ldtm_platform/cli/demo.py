@@ -4,7 +4,7 @@ import polars as pl
 import typer
 
 from ldtm_platform.cli.pipeline import replay, train_run
-from ldtm_platform.cli.running import RunReport, Workbench, summary
+from ldtm_platform.cli.running import FEATURES, INGEST, RunReport, Workbench, summary
 from ldtm_platform.cli.tables import say, show
 from ldtm_platform.models.persistence import Persistence
 from ldtm_platform.sessions import session_offset
@@ -19,8 +19,8 @@ def build(bench: Workbench) -> None:
     last = bench.settings.latest_session()
     first = session_offset(last, 1 - REPLAYED_SESSIONS)
     tickers = load_universe(bench.settings.universe).tickers
-    _go_on(bench.on_tickers("ingest_tickers", "ingest", tickers))
-    _go_on(bench.on_tickers("engineer_tickers", "engineer_features", tickers))
+    _go_on(bench.on_tickers(INGEST, tickers))
+    _go_on(bench.on_tickers(FEATURES, tickers))
     if reads.model_cards(bench.engine)["version"].null_count() == reads.model_cards(bench.engine).height:
         # The models know nothing of the sessions that are replayed.
         _go_on(train_run(bench, tickers, None, None, session_offset(first, -1), False))
@@ -39,7 +39,7 @@ def skill_table(skill: pl.DataFrame) -> pl.DataFrame:
         (pl.col("mean_abs_log_error") * 100).alias("mean error %"),
         (pl.col("persistence_mean_abs_log_error") * 100).alias("tomorrow-is-today %"),
         (1 - ratio).alias("skill"),
-        pl.when(ratio < 1).then(pl.lit("smaller error")).otherwise(pl.lit("no skill")).alias("verdict"),
+        pl.when(ratio < 1).then(pl.lit("smaller error, unproven")).otherwise(pl.lit("no skill")).alias("verdict"),
     )
 
 

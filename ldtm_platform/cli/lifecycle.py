@@ -45,7 +45,7 @@ def down() -> None:
     settings = load_settings()
     stopped = stop_supervisor(settings.home)
     if not settings.db_host:
-        server = EmbeddedPostgres((settings.home / "postgres").resolve())
+        server = EmbeddedPostgres(settings.home / "postgres")
         stopped = server.is_running() or stopped
         server.stop()
     print("stopped" if stopped else "nothing was running")

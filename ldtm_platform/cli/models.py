@@ -3,11 +3,14 @@
 import json
 from typing import Annotated
 
+import polars as pl
 import typer
 
 from ldtm_platform.cli.choosing import JsonOption
 from ldtm_platform.cli.running import workbench
 from ldtm_platform.cli.tables import show
+from ldtm_platform.horizons import HORIZONS
+from ldtm_platform.universe import load_universe
 
 OneTicker = Annotated[str, typer.Option("--ticker", help="The ticker")]
 
@@ -21,7 +24,8 @@ def cards(as_json: JsonOption = False) -> None:
     if as_json:
         print(json.dumps(frame.rows(named=True), default=str))
     else:
-        show(frame, empty="no model yet: `ldtm train --all`")
+        show(_brief(frame), empty="no model yet: `ldtm train --all`")
+        print('\nnext_day to total: skill on the test part, 1 - loss / loss of "tomorrow is today"; below 0 is worse')
 
 
 def rollback(ticker: OneTicker) -> None:
@@ -29,9 +33,25 @@ def rollback(ticker: OneTicker) -> None:
     from ldtm_platform.warehouse import writes
 
     with workbench() as bench:
+        (known,) = load_universe(bench.settings.universe).known([ticker])
         with bench.engine.begin() as connection:
-            version = writes.rollback_champion(connection, ticker.upper())
-        print(f"{ticker.upper()}: the champion is {version} again")
+            version = writes.rollback_champion(connection, known)
+        print(f"{known}: the champion is {version} again")
+
+
+def _brief(cards: pl.DataFrame) -> pl.DataFrame:
+    skill = [
+        pl.col("skill").str.json_path_match(f"$.test.{horizon}").cast(pl.Float64).alias(horizon)
+        for horizon in (*HORIZONS, "total")
+    ]
+    return cards.select(
+        "ticker",
+        pl.col("trained_through").alias("through"),
+        pl.col("epochs_run").alias("epochs"),
+        pl.col("best_val_loss").alias("loss"),
+        *skill,
+        pl.col("last_training_status").alias("training"),
+    )
 
 
 COMMANDS = (cards, rollback)

@@ -18,7 +18,7 @@ from ldtm_platform.cli.choosing import (
     chosen_session,
     chosen_tickers,
 )
-from ldtm_platform.cli.running import RunReport, Workbench, finish, workbench
+from ldtm_platform.cli.running import FEATURES, INGEST, TRAINING, RunReport, Workbench, finish, workbench
 
 RetrainOption = Annotated[bool, typer.Option(help="Train again what is already trained on the same data")]
 FromOption = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The first session")]
@@ -31,7 +31,7 @@ def ingest(
     """Bring bars up to the last final session (the whole universe by default)."""
     with workbench(as_json=as_json) as bench:
         tickers = chosen_tickers(bench.settings, ticker, group, all_, default_all=True)
-        finish([bench.on_tickers("ingest_tickers", "ingest", tickers)], as_json=as_json)
+        finish([bench.on_tickers(INGEST, tickers)], as_json=as_json)
 
 
 def features(
@@ -40,7 +40,7 @@ def features(
     """Engineer features from the bars (the whole universe by default)."""
     with workbench(as_json=as_json) as bench:
         tickers = chosen_tickers(bench.settings, ticker, group, all_, default_all=True)
-        finish([bench.on_tickers("engineer_tickers", "engineer_features", tickers)], as_json=as_json)
+        finish([bench.on_tickers(FEATURES, tickers)], as_json=as_json)
 
 
 def train(
@@ -107,8 +107,8 @@ def pipeline(
         last = chosen_session(bench.settings, to or session)
         first = chosen_session(bench.settings, from_) if from_ else last
         reports = [
-            bench.on_tickers("ingest_tickers", "ingest", tickers),
-            bench.on_tickers("engineer_tickers", "engineer_features", tickers),
+            bench.on_tickers(INGEST, tickers),
+            bench.on_tickers(FEATURES, tickers),
             replay(bench, first, last),
         ]
         finish(reports, as_json=as_json)
@@ -141,9 +141,7 @@ def train_run(
 ) -> RunReport:
     """One training run of any tickers."""
     day = f"{through:%Y-%m-%d}" if through else None
-    return bench.on_tickers(
-        "train_tickers", "train", list(tickers), epochs=epochs, workers=parallel, through=day, retrain=retrain
-    )
+    return bench.on_tickers(TRAINING, list(tickers), epochs=epochs, workers=parallel, through=day, retrain=retrain)
 
 
 def infer_run(bench: Workbench, tickers: Iterable[str], session: date) -> RunReport:

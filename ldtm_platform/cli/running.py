@@ -19,6 +19,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class TickerStage:
+    """A stage by ticker: the job and asset for the whole universe, the job and op for any list of tickers."""
+
+    fleet_job: str
+    asset: str
+    list_job: str
+    op: str
+
+
+INGEST = TickerStage("market_data_ingest", "market_data_daily", "ingest_tickers", "ingest")
+FEATURES = TickerStage("feature_engineering", "engineered_features", "engineer_tickers", "engineer_features")
+TRAINING = TickerStage("full_retrain", "ldtm_checkpoints", "train_tickers", "train")
+
+
+@dataclass(frozen=True)
 class RunReport:
     """How a run ended: what failed by name, with reasons, and the error that stopped it where there was one."""
 
@@ -67,10 +82,16 @@ class Workbench:
         failed, error = _failures(result)
         return RunReport(job, result.run_id, result.success, failed, error)
 
-    def on_tickers(self, job: str, op: str, tickers: Sequence[str], **config: object) -> RunReport:
-        """Execute one of the jobs that take any list of tickers."""
+    def on_tickers(self, stage: TickerStage, tickers: Sequence[str], **config: object) -> RunReport:
+        """Execute a stage for the whole universe, with the checks that guard it, or for any list of tickers."""
+        from ldtm_platform.defs.partitions import TICKERS
+        from ldtm_platform.defs.schedules import whole_universe
+
         given = {name: value for name, value in config.items() if value is not None}
-        return self.run(job, config={"ops": {op: {"config": {"tickers": list(tickers), **given}}}})
+        if list(tickers) == TICKERS.get_partition_keys():
+            settings = {"ops": {stage.asset: {"config": given}}} if given else {}
+            return self.run(stage.fleet_job, config=settings, tags=whole_universe())
+        return self.run(stage.list_job, config={"ops": {stage.op: {"config": {"tickers": list(tickers), **given}}}})
 
 
 @contextmanager

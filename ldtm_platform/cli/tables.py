@@ -14,7 +14,8 @@ def say(line: str) -> None:
 
 def show(frame: pl.DataFrame, *, empty: str) -> None:
     """Print a frame as a table, numbers to the right; a sentence instead when it has no rows."""
-    console = Console(highlight=False)
+    # Into a file or a pipe a table is as wide as it needs to be.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
     if frame.is_empty():
         console.print(empty, markup=False)
         return

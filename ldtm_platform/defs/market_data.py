@@ -73,7 +73,7 @@ def _ingest(
         tickers,
         since=settings.history_start,
         through=settings.latest_session(),
-        run_id=context.run_id,
+        run_id=context.run.run_id,
     )
     with progress.stage(context.log, "bars", len(tickers)) as stage:
         report_tickers(context, KEY, outcomes, stage)

@@ -53,7 +53,7 @@ def ldtm_predictions(
 
     sessions = requested_sessions(context)
     tickers = config.tickers or list(TICKERS.get_partition_keys())
-    forecaster = SessionForecaster(database.engine(), models.store(), context.run_id)
+    forecaster = SessionForecaster(database.engine(), models.store(), context.run.run_id)
     with progress.stage(context.log, "predictions", len(sessions)) as stage:
         for session in sessions:
             try:
@@ -103,7 +103,7 @@ def _no_bars(context: dg.AssetExecutionContext, reason: str) -> dg.Failure | dg.
     return dg.Failure(reason, allow_retries=False)
 
 
-@dg.asset_check(asset=ldtm_predictions)
+@dg.asset_check(asset=ldtm_daily_snapshots)
 def every_ticker_has_a_forecast(database: Database) -> dg.AssetCheckResult:
     """Every ticker that has a model has a snapshot of the newest session."""
     fresh = reads.freshness(database.engine()).filter(pl.col("trained_through").is_not_null())

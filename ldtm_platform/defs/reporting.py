@@ -65,7 +65,7 @@ def announce(context: dg.OpExecutionContext, key: dg.AssetKey, tickers: Sequence
         event = DagsterEvent.build_asset_materialization_planned_event(
             context.job_name, str(context.op_handle), AssetMaterializationPlannedData(key, partition=ticker)
         )
-        context.instance.report_dagster_event(event, run_id=context.run_id)
+        context.instance.report_dagster_event(event, run_id=context.run.run_id)
 
 
 def range_tags(first: str, last: str) -> dict[str, str]:

@@ -88,7 +88,9 @@ def _train(
         settings, epochs=config.epochs, workers=config.workers, through=config.through, retrain=config.retrain
     )
     with progress.stage(context.log, "training", len(tickers)) as stage:
-        outcomes = train_tickers(database.engine(), models.store(), tickers, plan, say=stage.say, run_id=context.run_id)
+        outcomes = train_tickers(
+            database.engine(), models.store(), tickers, plan, say=stage.say, run_id=context.run.run_id
+        )
         report_tickers(context, KEY, outcomes, stage)
 
 

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -23,12 +23,37 @@ class TrainingFailed(RuntimeError):
 
 @dataclass(frozen=True)
 class Curve:
-    """How training went; epochs count from 1, losses are those of the best epoch."""
+    """How training went so far; epochs count from 1, losses are those of the best epoch, `losses` those of each."""
 
-    epochs_run: int
-    best_epoch: int
-    train_loss: float
-    validation_loss: float
+    epochs_run: int = 0
+    best_epoch: int = 0
+    train_loss: float = math.inf
+    validation_loss: float = math.inf
+    losses: tuple[tuple[float, float], ...] = ()
+
+    def after(self, train_loss: float, validation_loss: float) -> "Curve":
+        """The curve with one more epoch. Raises TrainingFailed when its loss is no longer a number."""
+        epoch, both = self.epochs_run + 1, (train_loss, validation_loss)
+        if not math.isfinite(sum(both)):
+            raise TrainingFailed(f"the loss is {sum(both)} in epoch {epoch}: training diverged")
+        if validation_loss < self.validation_loss:
+            return Curve(epoch, epoch, train_loss, validation_loss, (*self.losses, both))
+        return replace(self, epochs_run=epoch, losses=(*self.losses, both))
+
+    @property
+    def has_improved(self) -> bool:
+        """Whether the last epoch is the best."""
+        return self.best_epoch == self.epochs_run
+
+    def is_over(self, recipe: Recipe) -> bool:
+        """Whether training ends here: the epochs or the patience are spent."""
+        return self.epochs_run >= recipe.max_epochs or self.epochs_run - self.best_epoch >= recipe.patience
+
+
+def require_examples(parts: Parts) -> None:
+    """Raise TrainingFailed when a part that training needs has no label."""
+    if not len(parts.train) or not len(parts.validation):
+        raise TrainingFailed("no labelled window is left to train or validate on: ingest more sessions")
 
 
 def train_network(network: nn.Module, parts: Parts, recipe: Recipe, *, seed: int, ticker: str) -> Curve:
@@ -36,26 +61,21 @@ def train_network(network: nn.Module, parts: Parts, recipe: Recipe, *, seed: int
 
     Raises TrainingFailed when a part has no label or the loss is no longer a number.
     """
-    if not len(parts.train) or not len(parts.validation):
-        raise TrainingFailed("no labelled window is left to train or validate on: ingest more sessions")
+    require_examples(parts)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=recipe.max_epochs)
-    best, best_weights, epoch = Curve(0, 0, math.inf, math.inf), network.state_dict(), 0
-    while epoch < recipe.max_epochs and epoch - best.best_epoch < recipe.patience:
-        epoch += 1
-        order = epoch_order(seed, ticker, epoch, len(parts.train))
+    curve, best_weights = Curve(), network.state_dict()
+    while not curve.is_over(recipe):
+        order = epoch_order(seed, ticker, curve.epochs_run + 1, len(parts.train))
         train_loss = _run_epoch(network, optimizer, parts.train, order, recipe.batch_size)
         schedule.step()
-        validation_loss = total_loss(part_losses(network, parts.validation))
-        if not math.isfinite(train_loss + validation_loss):
-            raise TrainingFailed(f"the loss is {train_loss + validation_loss} in epoch {epoch}: training diverged")
-        if validation_loss < best.validation_loss:
-            best = Curve(epoch, epoch, train_loss, validation_loss)
+        curve = curve.after(train_loss, total_loss(part_losses(network, parts.validation)))
+        if curve.has_improved:
             best_weights = copy.deepcopy(network.state_dict())
     network.load_state_dict(best_weights)
-    return Curve(epoch, best.best_epoch, best.train_loss, best.validation_loss)
+    return curve
 
 
 def predictions(network: nn.Module, examples: Examples) -> tuple[NDArray[np.float64], Batch]:
@@ -75,7 +95,8 @@ def part_losses(network: nn.Module, examples: Examples) -> NDArray[np.float64]:
 
 def batch_loss(outputs: Tensor, batch: Batch) -> Tensor:
     """The sum of the horizons' mean squared errors, each over the examples whose label counts."""
-    squared = (outputs.float() - batch.targets).square() * batch.used
+    # Under autocast the outputs are bfloat16; the loss never is.
+    squared = (outputs.to(batch.targets.dtype) - batch.targets).square() * batch.used
     return (squared.sum(dim=0) / batch.used.sum(dim=0).clamp(min=1)).sum()
 
 
@@ -86,7 +107,7 @@ def _run_epoch(
     device = next(network.parameters()).device
     # bfloat16 has float32's range, so the loss needs no scaling.
     mixed = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    summed = torch.zeros((), device=device)
+    summed = torch.zeros((), dtype=torch.float64, device=device)
     for positions in torch.split(order.to(device), batch_size):
         batch = examples.batch(positions)
         optimizer.zero_grad()

@@ -8,7 +8,7 @@ depends on nothing but its history, the family's configuration and the seed.
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 import torch
@@ -77,6 +77,30 @@ class Parts:
     def to(self, device: torch.device) -> "Parts":
         """The same parts on a device."""
         return Parts(self.train.to(device), self.validation.to(device), self.test.to(device))
+
+
+@dataclass(frozen=True)
+class LstmShape:
+    """An LSTM whose last hidden state feeds one small head per horizon: Linear, ReLU, Linear.
+
+    Its parameters are those of nn.LSTM under `lstm.`, and of the two Linear as `heads.<number>.0.` and `.2.`.
+    """
+
+    inputs: int
+    hidden: int
+    layers: int
+    dropout: float
+    head_hidden: int
+    heads: int
+
+
+@runtime_checkable
+class Stackable(Protocol):
+    """What a NetworkFamily supplies beside its network for an engine that trains many of them as one stack."""
+
+    @property
+    def lstm_shape(self) -> LstmShape:
+        """The shape of every network of the family."""
 
 
 class NetworkFamily(ModelFamily):

@@ -35,7 +35,7 @@ def running_database(settings: Settings) -> Iterator[DatabaseUrls]:
     if settings.db_host:
         yield _external(settings)
         return
-    server = EmbeddedPostgres((settings.home / "postgres").resolve())
+    server = EmbeddedPostgres(settings.home / "postgres")
     with server.session() as connection:
         for name in (settings.db_name, settings.dagster_db_name):
             server.ensure_database(name)

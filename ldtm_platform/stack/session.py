@@ -40,12 +40,13 @@ def migrate(url: str) -> None:
 
 def environment(settings: Settings, urls: DatabaseUrls) -> dict[str, str]:
     """The variables that Dagster's processes are started with, after laying out its home."""
-    dagster_home = settings.home.resolve() / "dagster"
+    dagster_home = settings.home / "dagster"
     dagster_home.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(PROJECT / "dagster.yaml", dagster_home / "dagster.yaml")
     return {
+        **settings.for_children(),
         "DAGSTER_HOME": str(dagster_home),
-        "LDTM_HOME": str(settings.home.resolve()),
+        "LDTM_HOME": str(settings.home),
         "LDTM_DATABASE_URL": urls.ours,
         "LDTM_DAGSTER_URL": urls.dagster,
         # Per-partition events of a fleet run are written in batches (1.2 s instead of 5.7 s for 103 tickers).

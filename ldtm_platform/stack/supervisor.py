@@ -56,8 +56,8 @@ def stop_leftovers(home: Path) -> int:
 
 def _start(settings: Settings, variables: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "dagster", "dev", "-w", str(PROJECT / "workspace.yaml")]
-    command += ["-h", "127.0.0.1", "-p", str(settings.ui_port)]
-    marks = {SUPERVISOR_VARIABLE: str(settings.home.resolve())}
+    command += ["-h", "127.0.0.1", "-p", str(settings.ui_port), "--log-level", "warning"]
+    marks = {SUPERVISOR_VARIABLE: str(settings.home)}
     with log.open("wb") as output:
         # A session of its own: Ctrl-C reaches us alone, and we decide in which order things stop.
         return subprocess.Popen(

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from ldtm_platform.fleet.predict import predict_fleet
 from ldtm_platform.fleet.results import NoForecast
 from ldtm_platform.horizons import HORIZONS, targets
-from ldtm_platform.models.base import Forecast, History
+from ldtm_platform.models.base import Forecast
 from ldtm_platform.models.persistence import Persistence
 from ldtm_platform.models.registry import CHAMPION_FAMILY, model_family
 from ldtm_platform.models.store import CheckpointDamaged, CheckpointStore
@@ -36,11 +36,15 @@ class NoBarsForSession(RuntimeError):
 
 @dataclass(frozen=True)
 class SessionForecast:
-    """What became of a session: how many were forecast, rows that are new in the ledger, and who was not and why."""
+    """What became of a session: how many were forecast, their rows and the new ones in the ledger, who was not and why.
+
+    rows counts those of "tomorrow is today" too.
+    """
 
     session: date
     asked: int
     forecast: int
+    rows: int
     rows_new: int
     in_sample: int
     without: dict[str, str]
@@ -49,7 +53,8 @@ class SessionForecast:
         """The same, to show beside the partition."""
         return {
             "tickers": f"{self.forecast} of {self.asked}",
-            "dagster/partition_row_count": self.rows_new,
+            "dagster/partition_row_count": self.rows,
+            "rows_new": self.rows_new,
             "in_sample": self.in_sample,
             "without_forecast": [f"{ticker}: {why}" for ticker, why in self.without.items()],
         }
@@ -79,8 +84,9 @@ class SessionForecaster:
         results = predict_fleet(family, histories, weights, session=session)
         forecasts = [result for result in results if isinstance(result, Forecast)]
         baseline = predict_fleet(Persistence(), present, {}, session=session)
-        ledger = [_rows(Persistence.name, each, present, {}) for each in baseline if isinstance(each, Forecast)]
-        ledger += [_rows(family.name, each, present, champions) for each in forecasts]
+        closes = {history.ticker: float(history.frame["close"][-1]) for history in present}
+        ledger = [_rows(Persistence.name, each, closes, {}) for each in baseline if isinstance(each, Forecast)]
+        ledger += [_rows(family.name, each, closes, champions) for each in forecasts]
         with self.engine.begin() as connection:
             new = writes.append_predictions(connection, pl.concat(ledger))
             fresh = set(new.filter(pl.col("family") == family.name)["ticker"])
@@ -88,7 +94,8 @@ class SessionForecaster:
                 writes.log_runs(connection, self._log([each for each in forecasts if each.ticker in fresh], champions))
         without = {each.ticker: each.message for each in results if isinstance(each, NoForecast)} | damaged
         in_sample = sum(bool(champions[each.ticker].in_sample) for each in forecasts)
-        return SessionForecast(session, len(tickers), len(forecasts), new.height, in_sample, without)
+        rows = sum(part.height for part in ledger)
+        return SessionForecast(session, len(tickers), len(forecasts), rows, new.height, in_sample, without)
 
     def _champions(self, session: date, tickers: Sequence[str]) -> dict[str, Champion]:
         rows = reads.champions(self.engine, session, CHAMPION_FAMILY).rows(named=True)
@@ -125,11 +132,10 @@ class SessionForecaster:
 
 
 def _rows(
-    family: str, forecast: Forecast, present: Sequence[History], champions: Mapping[str, Champion]
+    family: str, forecast: Forecast, closes: Mapping[str, float], champions: Mapping[str, Champion]
 ) -> pl.DataFrame:
     """The ledger's rows of one forecast, a horizon each. A replay is made when its first target had opened already."""
     champion = champions.get(forecast.ticker)
-    closes = {history.ticker: float(history.frame["close"][-1]) for history in present}
     when = targets(forecast.session)
     return pl.DataFrame(
         {

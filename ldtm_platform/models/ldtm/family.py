@@ -6,11 +6,13 @@ from dataclasses import asdict, dataclass, field
 import torch
 from torch import Tensor, nn
 
+from ldtm_platform.features.feature_set import FEATURES
+from ldtm_platform.horizons import HORIZONS
 from ldtm_platform.models.base import History
 from ldtm_platform.models.ldtm.config import LdtmConfig
 from ldtm_platform.models.ldtm.examples import parts_of, windows_of
 from ldtm_platform.models.ldtm.network import LdtmNetwork
-from ldtm_platform.models.network_family import NetworkFamily, Parts, Recipe
+from ldtm_platform.models.network_family import LstmShape, NetworkFamily, Parts, Recipe
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,18 @@ class Ldtm(NetworkFamily):
             patience=self.settings.patience,
             learning_rate=self.settings.learning_rate,
             weight_decay=self.settings.weight_decay,
+        )
+
+    @property
+    def lstm_shape(self) -> LstmShape:
+        """What LdtmNetwork is made of, for an engine that stacks networks."""
+        return LstmShape(
+            inputs=len(FEATURES),
+            hidden=self.settings.hidden,
+            layers=self.settings.layers,
+            dropout=self.settings.dropout,
+            head_hidden=self.settings.head_hidden,
+            heads=len(HORIZONS),
         )
 
     def network(self) -> nn.Module:
