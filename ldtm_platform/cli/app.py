@@ -48,8 +48,12 @@ def main() -> None:
     except PEOPLE_ERRORS as error:
         _refuse(str(error))
     except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors()]
+        wrong = [f"{_variable(str(item['loc'][0]))}: {item['msg']}" for item in error.errors()]
         _refuse("settings that cannot be used (environment or .env):\n  " + "\n  ".join(wrong))
+
+
+def _variable(name: str) -> str:
+    return name.upper() if name.upper().startswith(("DB_", "DAGSTER_")) else f"LDTM_{name.upper()}"
 
 
 def _refuse(message: str) -> None:

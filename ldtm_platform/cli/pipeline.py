@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Annotated
 
+import polars as pl
 import typer
 
 from ldtm_platform.cli.choosing import (
@@ -19,6 +20,7 @@ from ldtm_platform.cli.choosing import (
     chosen_tickers,
 )
 from ldtm_platform.cli.running import FEATURES, INGEST, TRAINING, RunReport, Workbench, finish, workbench
+from ldtm_platform.cli.tables import say
 
 RetrainOption = Annotated[bool, typer.Option(help="Train again what is already trained on the same data")]
 FromOption = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The first session")]
@@ -161,6 +163,7 @@ def print_forecasts(
     bench: Workbench, tickers: Iterable[str], session: date, *, as_json: bool
 ) -> list[dict[str, object]]:
     """The champion's forecasts of a session in the seed's JSON form; a line each unless one document is wanted."""
+    from ldtm_platform.models.registry import CHAMPION_FAMILY
     from ldtm_platform.warehouse import reads
 
     wanted = set(tickers)
@@ -168,4 +171,7 @@ def print_forecasts(
     if not as_json:
         for row in rows:
             print(json.dumps(row))
+    champions = reads.champions(bench.engine, session, CHAMPION_FAMILY)
+    if seen := sorted(wanted & set(champions.filter(pl.col("in_sample"))["ticker"])):
+        say(f"in-sample, counted nowhere: trained on data after {session}: {', '.join(seen)}")
     return rows

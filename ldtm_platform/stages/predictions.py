@@ -2,32 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 
 import polars as pl
 import sqlalchemy as sa
 
 from ldtm_platform.fleet.predict import predict_fleet
 from ldtm_platform.fleet.results import NoForecast
-from ldtm_platform.horizons import HORIZONS, targets
 from ldtm_platform.models.base import Forecast
 from ldtm_platform.models.persistence import Persistence
 from ldtm_platform.models.registry import CHAMPION_FAMILY, model_family
 from ldtm_platform.models.store import CheckpointDamaged, CheckpointStore
-from ldtm_platform.sessions import session_open
 from ldtm_platform.stages.histories import read_histories
+from ldtm_platform.stages.ledger import Absence, Champion, absence_rows, ledger_rows, run_rows
 from ldtm_platform.stages.outcome import type_of_fact
 from ldtm_platform.warehouse import reads, writes
-
-
-@dataclass(frozen=True)
-class Champion:
-    """Which version forecasts a ticker, and whether it has seen what it would forecast."""
-
-    ticker: str
-    version: str
-    trained_through: date
-    in_sample: bool
 
 
 class NoBarsForSession(RuntimeError):
@@ -82,28 +71,48 @@ class SessionForecaster:
         champions = self._champions(session, tickers)
         weights, damaged = self._loaded(champions)
         results = predict_fleet(family, histories, weights, session=session)
-        forecasts = [result for result in results if isinstance(result, Forecast)]
-        baseline = predict_fleet(Persistence(), present, {}, session=session)
-        closes = {history.ticker: float(history.frame["close"][-1]) for history in present}
-        ledger = [_rows(Persistence.name, each, closes, {}) for each in baseline if isinstance(each, Forecast)]
-        ledger += [_rows(family.name, each, closes, champions) for each in forecasts]
+        made = [result for result in results if isinstance(result, Forecast)]
+        absent = {each.ticker: _absence(each) for each in results if isinstance(each, NoForecast)} | damaged
+        naive = [
+            each for each in predict_fleet(Persistence(), present, {}, session=session) if isinstance(each, Forecast)
+        ]
+        close = {history.ticker: float(history.frame["close"][-1]) for history in present}
+        ledger = pl.concat(
+            [
+                *(ledger_rows(Persistence.name, each, close[each.ticker], None) for each in naive),
+                *(ledger_rows(family.name, each, close[each.ticker], champions[each.ticker]) for each in made),
+            ]
+        )
+        new = self._record(ledger, made, champions, absence_rows(session, absent, self.run_id))
+        return SessionForecast(
+            session=session,
+            asked=len(tickers),
+            forecast=len(made),
+            rows=ledger.height,
+            rows_new=new.height,
+            in_sample=sum(champions[each.ticker].in_sample for each in made),
+            without={ticker: message for ticker, (_, message) in absent.items()},
+        )
+
+    def _record(
+        self, ledger: pl.DataFrame, made: Sequence[Forecast], champions: Mapping[str, Champion], absences: pl.DataFrame
+    ) -> pl.DataFrame:
+        """Write a session whole or not at all; returns the ledger's new rows. The run log tells only of those."""
         with self.engine.begin() as connection:
-            new = writes.append_predictions(connection, pl.concat(ledger))
-            fresh = set(new.filter(pl.col("family") == family.name)["ticker"])
-            if fresh:
-                writes.log_runs(connection, self._log([each for each in forecasts if each.ticker in fresh], champions))
-        without = {each.ticker: each.message for each in results if isinstance(each, NoForecast)} | damaged
-        in_sample = sum(bool(champions[each.ticker].in_sample) for each in forecasts)
-        rows = sum(part.height for part in ledger)
-        return SessionForecast(session, len(tickers), len(forecasts), rows, new.height, in_sample, without)
+            new = writes.append_predictions(connection, ledger)
+            fresh = set(new.filter(pl.col("family") == CHAMPION_FAMILY)["ticker"])
+            writes.log_runs(connection, run_rows([e for e in made if e.ticker in fresh], champions, self.run_id))
+            writes.log_absences(connection, absences)
+        return new
 
     def _champions(self, session: date, tickers: Sequence[str]) -> dict[str, Champion]:
         rows = reads.champions(self.engine, session, CHAMPION_FAMILY).rows(named=True)
         return {row["ticker"]: Champion(**row) for row in rows if row["ticker"] in tickers}
 
-    def _loaded(self, champions: Mapping[str, Champion]) -> tuple[dict[str, bytes], dict[str, str]]:
+    def _loaded(self, champions: Mapping[str, Champion]) -> tuple[dict[str, bytes], dict[str, Absence]]:
         """The champions' weights, and why some cannot be used: a damaged file costs its own ticker the forecast."""
-        weights, damaged = {}, {}
+        weights: dict[str, bytes] = {}
+        damaged: dict[str, Absence] = {}
         for ticker, champion in champions.items():
             version = champion.version
             try:
@@ -111,47 +120,9 @@ class SessionForecaster:
                     self._weights[version] = self.store.load(version).weights
                 weights[ticker] = self._weights[version]
             except CheckpointDamaged as reason:
-                damaged[ticker] = str(reason)
+                damaged[ticker] = ("failed", str(reason))
         return weights, damaged
 
-    def _log(self, forecasts: Sequence[Forecast], champions: Mapping[str, Champion]) -> pl.DataFrame:
-        rows = [
-            {
-                "ticker": each.ticker,
-                "mode": "infer",
-                "status": "success",
-                "duration_sec": each.duration_sec,
-                **{f"{horizon}_close": each.closes[horizon] for horizon in HORIZONS},
-                "run_date": each.session,
-                "model_version": champions[each.ticker].version,
-                "dagster_run_id": self.run_id,
-            }
-            for each in forecasts
-        ]
-        return pl.DataFrame(rows, schema_overrides={"dagster_run_id": pl.String})
 
-
-def _rows(
-    family: str, forecast: Forecast, closes: Mapping[str, float], champions: Mapping[str, Champion]
-) -> pl.DataFrame:
-    """The ledger's rows of one forecast, a horizon each. A replay is made when its first target had opened already."""
-    champion = champions.get(forecast.ticker)
-    when = targets(forecast.session)
-    return pl.DataFrame(
-        {
-            "run_date": forecast.session,
-            "ticker": forecast.ticker,
-            "family": family,
-            "model_version": champion.version if champion else family,
-            "horizon": list(HORIZONS),
-            "target_date": [when[horizon] for horizon in HORIZONS],
-            "run_date_close": closes[forecast.ticker],
-            "predicted_close": [forecast.closes[horizon] for horizon in HORIZONS],
-            "trained_through": champion.trained_through if champion else None,
-            "data_hash": forecast.data_hash,
-            "price_basis": forecast.session,
-            "in_sample": bool(champion and champion.in_sample),
-            "is_replay": datetime.now(UTC) >= session_open(when["next_day"]),
-        },
-        schema_overrides={"trained_through": pl.Date},
-    )
+def _absence(result: NoForecast) -> Absence:
+    return ("failed" if result.state == "failed" else "skipped", result.message)

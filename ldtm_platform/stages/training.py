@@ -79,7 +79,9 @@ class _Registry:
                     version=manifest.version,
                     reason="trained",
                 )
-        self.store.prune(manifest.ticker, manifest.family, keep=self.keep, protect=set(champions["version"]))
+        # A model that was trained to replay the past is older than those kept, and was asked for all the same.
+        protected = {manifest.version, *champions["version"]}
+        self.store.prune(manifest.ticker, manifest.family, keep=self.keep, protect=protected)
 
     def leave_word(self, unfit: Unfit) -> None:
         """Log why a ticker has no new model."""

@@ -165,6 +165,18 @@ def log_runs(connection: sa.Connection, frame: pl.DataFrame) -> int:
     return append(connection, ldtm_run_log, frame)
 
 
+def log_absences(connection: sa.Connection, frame: pl.DataFrame) -> int:
+    """Add why tickers have no forecast of a session, unless the run log says the same already; returns how many."""
+    known = sa.select(ldtm_run_log.c.run_date, ldtm_run_log.c.ticker, ldtm_run_log.c.error_msg).where(
+        ldtm_run_log.c.run_date.in_(frame["run_date"].unique().to_list()),
+        ldtm_run_log.c.mode == "infer",
+        ldtm_run_log.c.status != "success",
+    )
+    told = {tuple(row) for row in connection.execute(known)}
+    untold = [row not in told for row in frame.select("run_date", "ticker", "error_msg").rows()]
+    return append(connection, ldtm_run_log, frame.filter(pl.Series(untold, dtype=pl.Boolean)))
+
+
 def register_version(connection: sa.Connection, manifest: Mapping[str, object]) -> bool:
     """Record a trained model's manifest (the fields of model_versions); False when the version is known already.
 
