@@ -11,6 +11,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from ldtm_platform.sessions import latest_final_session
 from ldtm_platform.universe import DEFAULT_UNIVERSE
 
+SOURCES = ("folder", "alpaca", "yahoo", "sample", "simulated")
+
 
 class Settings(BaseSettings):
     """What a user may set. Names in the environment: LDTM_ and the field's name, DB_* for the user's own PostgreSQL."""
@@ -22,7 +24,11 @@ class Settings(BaseSettings):
     home: Path = Field(Path.home() / ".ldtm", description="Everything that is kept: database, checkpoints, run logs")
     universe: Path = Field(DEFAULT_UNIVERSE, description="The TOML file of tickers and groups")
 
-    source: Literal["folder", "sample", "simulated"] = Field("folder", description="Where prices come from")
+    source: str = Field(
+        "folder", description="Where prices come from; several, joined by commas, are asked one after the other"
+    )
+    alpaca_key: SecretStr | None = Field(None, description="The key ID of the source `alpaca`")
+    alpaca_secret: SecretStr | None = Field(None, description="The secret key that goes with it")
     prices: Path | None = Field(None, description="The folder (or file) of Parquet/CSV prices for the source `folder`")
     price_basis: Literal["raw", "split_adjusted"] = Field(
         "split_adjusted",
@@ -56,6 +62,17 @@ class Settings(BaseSettings):
 
     database_url: SecretStr | None = Field(None, description="Set by `ldtm` for its own processes: our database")
 
+    @field_validator("source")
+    @classmethod
+    def _known(cls, source: str) -> str:
+        """The names as they are written elsewhere."""
+        names = [name.strip().lower() for name in source.split(",")]
+        if unknown := [name for name in names if name not in SOURCES]:
+            raise ValueError(f"no source is called {', '.join(unknown)!r}; there are {', '.join(SOURCES)}")
+        if len(set(names)) < len(names):
+            raise ValueError(f"a source is named twice in {source!r}")
+        return ",".join(names)
+
     @field_validator("home", "universe", "prices")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
@@ -66,7 +83,9 @@ class Settings(BaseSettings):
         """What was set, as variables for child processes: they may not find the same `.env`. No database secrets."""
         named = {name for name in self.model_fields_set if not name.startswith(("db_", "dagster_db", "database"))}
         return {
-            f"LDTM_{name.upper()}": str(value) for name in sorted(named) if (value := getattr(self, name)) is not None
+            f"LDTM_{name.upper()}": value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+            for name in sorted(named)
+            if (value := getattr(self, name)) is not None
         }
 
     def latest_session(self, now: datetime | None = None) -> date:

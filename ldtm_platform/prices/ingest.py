@@ -63,6 +63,7 @@ class _Job:
 class _Delivery:
     """A source's answer, sorted and compared with what is stored."""
 
+    source: str
     reconciled: Reconciled
     actions: pl.DataFrame
     refused: pl.DataFrame
@@ -139,7 +140,7 @@ def _compared(job: _Job, answer: TickerBars, stored: Stored) -> _Delivery:
         price_basis=job.source.price_basis,
     )
     refused = pl.concat([bad, bad_actions]).with_columns(pl.col("ticker").fill_null(answer.ticker))
-    return _Delivery(reconciled, actions, refused)
+    return _Delivery(answer.source or job.source.name, reconciled, actions, refused)
 
 
 def _written(job: _Job, ticker: str, stored: Stored, delivery: _Delivery) -> IngestOutcome:
@@ -149,7 +150,7 @@ def _written(job: _Job, ticker: str, stored: Stored, delivery: _Delivery) -> Ing
     state, message = _judged(job, days, halts)
     status = Status(
         ticker=ticker,
-        source=job.source.name,
+        source=delivery.source,
         price_basis=job.source.price_basis,
         state=state,
         message=message,

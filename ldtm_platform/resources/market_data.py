@@ -1,22 +1,32 @@
 """The market data source that the settings name, as a Dagster resource."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
 from ldtm_platform.settings import Settings, load_settings
-from ldtm_platform.sources.base import MarketDataSource
+from ldtm_platform.sources.base import MarketDataSource, SourceError
 from ldtm_platform.universe import load_universe
 
 
 class MarketData(dg.ConfigurableResource[Any]):
-    """Where prices come from: LDTM_SOURCE."""
+    """Where prices come from: LDTM_SOURCE, one source or several that are asked one after the other."""
 
     def source(self) -> MarketDataSource:
         """The configured source. Raises dg.Failure when a setting that it needs is missing."""
         settings = load_settings()
-        return _SOURCES[settings.source](settings)
+        sources = [_SOURCES[name](settings) for name in settings.source.split(",")]
+        return sources[0] if len(sources) == 1 else _chain(sources)
+
+
+def _chain(sources: Sequence[MarketDataSource]) -> MarketDataSource:
+    from ldtm_platform.sources.chain import ChainSource
+
+    try:
+        return ChainSource(sources)
+    except SourceError as error:
+        raise dg.Failure(str(error)) from error
 
 
 def _folder(settings: Settings) -> MarketDataSource:
@@ -43,9 +53,25 @@ def _simulated(settings: Settings) -> MarketDataSource:
     return SimulatedSource(seed=settings.seed, sectors=sectors, start=settings.history_start)
 
 
+def _alpaca(settings: Settings) -> MarketDataSource:
+    from ldtm_platform.sources.alpaca import AlpacaSource
+
+    if settings.alpaca_key is None or settings.alpaca_secret is None:
+        raise dg.Failure("the source alpaca needs a key: set LDTM_ALPACA_KEY and LDTM_ALPACA_SECRET")
+    return AlpacaSource(settings.alpaca_key, settings.alpaca_secret)
+
+
+def _yahoo(settings: Settings) -> MarketDataSource:
+    from ldtm_platform.sources.yahoo import YahooSource
+
+    return YahooSource()
+
+
 # A new vendor is one file under sources/ and one row here.
 _SOURCES: Mapping[str, Callable[[Settings], MarketDataSource]] = {
     "folder": _folder,
+    "alpaca": _alpaca,
+    "yahoo": _yahoo,
     "sample": _sample,
     "simulated": _simulated,
 }

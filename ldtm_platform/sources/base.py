@@ -46,6 +46,7 @@ class TickerBars:
     bars: pl.DataFrame
     actions: pl.DataFrame
     error: str | None = None
+    source: str | None = None
 
 
 class MarketDataSource(ABC):
