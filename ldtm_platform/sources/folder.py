@@ -8,6 +8,7 @@ Layout:
 - actions.parquet or actions.csv, when present, is no prices but corporate actions: ticker, ex_date, kind (split,
   dividend or halt), value (new shares per old for a split, cash a share for a dividend, empty for a halt).
 - Dates are dates, timestamps, or text that begins with YYYY-MM-DD.
+- CSV downloads of Stooq and nasdaq.com are read as they are: see downloads.py.
 
 Nothing is cleaned here and no file wins over another: rows that two files tell differently go on as they are, to be
 quarantined where rows are judged.
@@ -32,6 +33,7 @@ from ldtm_platform.sources.base import (
     no_actions,
     no_answer,
 )
+from ldtm_platform.sources.downloads import column_name, plain_values, ticker_of
 
 _ACTION_COLUMNS = {"stock_splits": "split", "dividends": "dividend"}
 _WANTED = (*BAR_COLUMNS, *_ACTION_COLUMNS)
@@ -81,9 +83,12 @@ def _listed(path: Path) -> tuple[list[Path], list[Path]]:
 
 def _scanned(path: Path) -> pl.LazyFrame:
     # CSV is read as text: a cell that is no number is the judgement of prices/bars.py, not an error of the whole file.
-    parquet = path.suffix.lower() == ".parquet"
-    rows = pl.scan_parquet(path) if parquet else pl.scan_csv(path, infer_schema=False)
-    return rows.rename({name: name.strip().lower().replace(" ", "_") for name in rows.collect_schema().names()})
+    if path.suffix.lower() == ".parquet":
+        rows = pl.scan_parquet(path)
+        return rows.rename({name: column_name(name) for name in rows.collect_schema().names()})
+    rows = pl.scan_csv(path, infer_schema=False)
+    names = [column_name(name) for name in rows.collect_schema().names()]
+    return rows.rename(dict(zip(rows.collect_schema().names(), names, strict=True))).with_columns(plain_values(names))
 
 
 def _opened(path: Path) -> _PriceFile:
@@ -93,7 +98,7 @@ def _opened(path: Path) -> _PriceFile:
     except (pl.exceptions.PolarsError, OSError) as error:
         return _PriceFile(path, None, f"{path} cannot be read: {str(error).splitlines()[0]}")
     if "ticker" not in names:
-        rows = rows.with_columns(ticker=pl.lit(path.stem.upper()))
+        rows = rows.with_columns(ticker=pl.lit(ticker_of(path)))
     if missing := [column for column in BAR_COLUMNS if column not in (*names, "ticker")]:
         return _PriceFile(path, None, f"{path} lacks the column {', '.join(missing)}")
     return _PriceFile(path, rows.select(column for column in (*_WANTED,) if column in (*names, "ticker")))
@@ -122,7 +127,7 @@ def _named_actions(paths: Sequence[Path]) -> pl.DataFrame:
 
 def _answer(request: BarRequest, files: Sequence[_PriceFile], named: pl.DataFrame, root: Path) -> TickerBars:
     ticker = request.ticker
-    own = [file for file in files if file.trouble and file.path.stem.upper() == ticker.upper()]
+    own = [file for file in files if file.trouble and ticker_of(file.path) == ticker.upper()]
     if own:
         return no_answer(ticker, f"{own[0].trouble}: mend or remove it")
     try:
