@@ -5,6 +5,8 @@ import polars as pl
 from ldtm_platform.prices.bars import BAD_SCHEMA
 
 KINDS = ("split", "dividend", "halt")
+# The largest reverse splits of listed shares are some thousands for one.
+MOST_SPLIT = 10_000
 
 
 def split_good_and_bad_actions(actions: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -21,6 +23,8 @@ def split_good_and_bad_actions(actions: pl.DataFrame) -> tuple[pl.DataFrame, pl.
         .then(pl.lit("the kind of action is none of split, dividend, halt"))
         .when((pl.col("kind") != "halt") & ~(value.is_finite() & (value > 0)).fill_null(False))
         .then(pl.lit("the action's value is not above zero"))
+        .when((pl.col("kind") == "split") & ~value.is_between(1 / MOST_SPLIT, MOST_SPLIT))
+        .then(pl.lit("the split is beyond any real one"))
         .when(pl.struct("ticker", "ex_date", "kind").is_duplicated())
         .then(pl.lit("another action of the same kind and day says otherwise"))
     )

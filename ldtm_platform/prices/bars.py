@@ -14,6 +14,9 @@ from ldtm_platform.sources.base import BAR_COLUMNS, PRICE_COLUMNS, as_date, as_n
 # Vendors compute adjusted prices in floats: a high may lie a last bit below the close that it equals.
 ROUNDING = 1e-9
 
+# No share has cost a tenth of it; beyond it, adjusting and returns would overflow.
+MOST_PRICE = 1e8
+
 BAD_SCHEMA = {"ticker": pl.String, "date": pl.Date, "reason": pl.String, "payload": pl.String}
 
 
@@ -22,10 +25,10 @@ class DailyBar(dy.Schema):
 
     ticker = dy.String(nullable=False, min_length=1)
     date = dy.Date(nullable=False)
-    open = dy.Float64(nullable=False, min_exclusive=0)
-    high = dy.Float64(nullable=False, min_exclusive=0)
-    low = dy.Float64(nullable=False, min_exclusive=0)
-    close = dy.Float64(nullable=False, min_exclusive=0)
+    open = dy.Float64(nullable=False, min_exclusive=0, max=MOST_PRICE)
+    high = dy.Float64(nullable=False, min_exclusive=0, max=MOST_PRICE)
+    low = dy.Float64(nullable=False, min_exclusive=0, max=MOST_PRICE)
+    close = dy.Float64(nullable=False, min_exclusive=0, max=MOST_PRICE)
     volume = dy.Int64(nullable=False, min=0)
 
     @dy.rule()
@@ -57,6 +60,7 @@ _REASONS = {
     "inf": "{column} is infinite",
     "min_exclusive": "{column} is not above zero",
     "min": "{column} is negative",
+    "max": "{column} is above any price",
     "min_length": "{column} is empty",
 }
 

@@ -70,7 +70,7 @@ class AlpacaSource(MarketDataSource):
         try:
             bars = self._bars(client, batch)
             actions = self._actions(client, batch)
-            return [_answer(ticker, bars, actions, batch.end) for ticker in batch.tickers]
+            return [ticker_bars(ticker, bars, actions, batch.end) for ticker in batch.tickers]
         except Rejected as error:
             # One ticker that it does not know spoils the request of all: ask for the halves.
             if len(batch.tickers) == 1:
@@ -149,9 +149,10 @@ def actions_of(page: dict[str, object]) -> list[dict[str, object]]:
     return found
 
 
-def _answer(
+def ticker_bars(
     ticker: str, bars: Mapping[str, list[object]], actions: Sequence[dict[str, object]], end: date
 ) -> TickerBars:
+    """One ticker's part of what `bars_of` and `actions_of` read; an error where its bars cannot be told from it."""
     try:
         rows = [table(row, f"alpaca: a bar of {ticker}") for row in bars.get(ticker, [])]
         days = [_day(row.get("t"), ticker) for row in rows]

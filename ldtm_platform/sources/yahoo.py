@@ -25,7 +25,7 @@ _PAID = ("dividends", "capitalGains")
 
 
 class YahooSource(MarketDataSource):
-    """Daily bars from Yahoo's chart. now: the clock."""
+    """Daily bars from Yahoo's chart. now: the clock. per_second: the most requests; no limit is published."""
 
     name = "yahoo"
     price_basis = "split_adjusted"
@@ -35,9 +35,10 @@ class YahooSource(MarketDataSource):
         *,
         base_url: str = URL,
         patience: Patience | None = None,
+        per_second: int = 2,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._vendor = Vendor("yahoo", base_url, 2, 1.0, patience=patience or Patience())
+        self._vendor = Vendor("yahoo", base_url, per_second, 1.0, patience=patience or Patience())
         self._now = now
 
     def fetch(self, requests: Sequence[BarRequest]) -> Iterator[TickerBars]:

@@ -70,3 +70,10 @@ def test_the_sentence_counts_and_names_the_first_five() -> None:
     )
     assert missing_sentence(missing[:1]) == "1 session has neither a bar nor a recorded halt: 2024-01-03"
     assert missing_sentence([]) == ""
+
+
+def test_a_split_beyond_any_real_one_is_refused() -> None:
+    rows = [("A", date(2024, 1, 2), "split", 1e200), ("B", date(2024, 1, 2), "split", 1e-200)]
+    good, bad = split_good_and_bad_actions(pl.DataFrame(rows, schema=ACTIONS_SCHEMA, orient="row"))
+    assert good.is_empty()
+    assert set(bad["reason"]) == {"the split is beyond any real one"}

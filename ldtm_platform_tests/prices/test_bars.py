@@ -34,6 +34,7 @@ def rows(*changes: dict[str, Any]) -> pl.DataFrame:
         ({"close": float("nan")}, "close is not a number"),
         ({"high": float("inf")}, "high is infinite"),
         ({"low": 0.0}, "low is not above zero"),
+        ({"high": 1e300}, "high is above any price"),
         ({"volume": -1}, "volume is negative"),
         ({"volume": None}, "volume is missing or unreadable"),
         ({"high": 10.2}, "the high is below another price of the day"),
