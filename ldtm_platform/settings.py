@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from ldtm_platform.sessions import latest_final_session
 from ldtm_platform.universe import DEFAULT_UNIVERSE
 
+NEWS_FEEDS = ("yahoo", "nasdaq", "google", "alpaca")
 SOURCES = ("folder", "alpaca", "yahoo", "sample", "simulated")
 
 
@@ -34,6 +35,7 @@ class Settings(BaseSettings):
         "split_adjusted",
         description="What the prices in the folder are: as traded, or restated for later splits (Yahoo)",
     )
+    news: str = Field("", description="The news feeds that are read, joined by commas: yahoo, nasdaq, google, alpaca")
     history_start: date = Field(date(2015, 1, 2), description="The first day that is ingested")
     sessions_start: date = Field(
         date(2020, 1, 2), description="The first session that can be forecast (a partition each)"
@@ -72,6 +74,15 @@ class Settings(BaseSettings):
         if len(set(names)) < len(names):
             raise ValueError(f"a source is named twice in {source!r}")
         return ",".join(names)
+
+    @field_validator("news")
+    @classmethod
+    def _known_feeds(cls, news: str) -> str:
+        """The names as they are written elsewhere."""
+        names = [name.strip().lower() for name in news.split(",") if name.strip()]
+        if unknown := [name for name in names if name not in NEWS_FEEDS]:
+            raise ValueError(f"no news feed is called {', '.join(unknown)!r}; there are {', '.join(NEWS_FEEDS)}")
+        return ",".join(dict.fromkeys(names))
 
     @field_validator("home", "universe", "prices")
     @classmethod

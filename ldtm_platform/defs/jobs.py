@@ -6,6 +6,7 @@ from ldtm_platform.defs.evaluation import ldtm_accuracy_30d, ldtm_snapshot_actua
 from ldtm_platform.defs.features import engineer_features, engineered_features
 from ldtm_platform.defs.maintenance import prune_runs
 from ldtm_platform.defs.market_data import ingest, market_data_daily
+from ldtm_platform.defs.news import news_headlines
 from ldtm_platform.defs.predictions import ldtm_daily_snapshots, ldtm_predictions
 from ldtm_platform.defs.training import ldtm_checkpoints, train
 
@@ -46,6 +47,11 @@ snapshot_fillback = dg.define_asset_job(
     "snapshot_fillback",
     selection=[ldtm_snapshot_actuals, ldtm_accuracy_30d],
     description="Fill in the actual closes of every target that has matured.",
+)
+news = dg.define_asset_job(
+    "news",
+    selection=[news_headlines],
+    description="Read the news feeds for the whole universe.",
 )
 
 

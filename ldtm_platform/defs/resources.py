@@ -5,6 +5,7 @@ import dagster as dg
 from ldtm_platform.resources.database import Database
 from ldtm_platform.resources.market_data import MarketData
 from ldtm_platform.resources.model_store import ModelStore
+from ldtm_platform.resources.news import News
 from ldtm_platform.resources.progress import Progress
 
 
@@ -19,6 +20,7 @@ def resources() -> dg.Definitions:
             "database": Database(),
             "market_data": MarketData(),
             "models": ModelStore(),
+            "news": News(),
             "progress": Progress(),
         },
         executor=dg.in_process_executor,

@@ -58,6 +58,19 @@ def weekdays_after_ingest(context: dg.ScheduleEvaluationContext) -> Request:
 
 
 @dg.schedule(
+    cron_schedule="30 18 * * 1-5",
+    execution_timezone=TIMEZONE,
+    job=jobs.news,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def weekdays_for_news(context: dg.ScheduleEvaluationContext) -> Request:
+    """18:30 on trading days: read the news feeds, where some are named."""
+    if not load_settings().news:
+        return dg.SkipReason("no news feed is named (LDTM_NEWS)")
+    return _on_sessions(context.scheduled_execution_time, lambda _: dg.RunRequest())
+
+
+@dg.schedule(
     cron_schedule="0 2 * * 6",
     execution_timezone=TIMEZONE,
     job=jobs.canary_retrain,

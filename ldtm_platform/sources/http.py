@@ -138,8 +138,10 @@ class VendorClient:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._http.close()
 
-    def get(self, path: str, params: Mapping[str, str] | None = None) -> httpx.Response:
-        """The answer to a GET: status 200, its body complete.
+    def get(
+        self, path: str, params: Mapping[str, str] | None = None, *, conditions: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        """The answer to a GET: status 200, its body complete; or 304 where conditions (headers) were sent.
 
         Raises KeyRefused (401, 403), NotThere (404), Unavailable (no answer in time, 429, 5xx, or given up on after
         several requests in a row without an answer), Rejected (any other status) and Malformed (an unreadable body).
@@ -147,25 +149,31 @@ class VendorClient:
         if self._unanswered >= _DOWN_AFTER:
             raise Unavailable(f"{self.vendor.name} was not asked: {_DOWN_AFTER} requests in a row got no answer")
         try:
-            response = self._answered(path, params or {})
+            response = self._answered(path, params or {}, conditions or {})
         except Unavailable:
             with self._lock:
                 self._unanswered += 1
             raise
         with self._lock:
             self._unanswered = 0
+        if conditions and response.status_code == HTTPStatus.NOT_MODIFIED:
+            return response
         return self._accepted(response)
 
     def get_json(self, path: str, params: Mapping[str, str] | None = None) -> object:
         """The JSON document at a path. Raises as `get` does; Malformed when it is no JSON."""
         return parsed(self.get(path, params).content, self.vendor.name)
 
-    def _answered(self, path: str, params: Mapping[str, str]) -> httpx.Response:
+    def _answered(self, path: str, params: Mapping[str, str], conditions: Mapping[str, str]) -> httpx.Response:
         name, patience = self.vendor.name, self.vendor.patience
         keys = {header: secret.get_secret_value() for header, secret in self.vendor.headers.items()}
         try:
             response = self._http.get(
-                path, params=params, headers=keys, extensions={"deadline": monotonic() + patience.budget_s}
+                path,
+                # An empty mapping would take away a query that the path has.
+                params=params or None,
+                headers={**conditions, **keys},
+                extensions={"deadline": monotonic() + patience.budget_s},
             )
         except httpx.DecodingError as error:
             raise Malformed(f"{name}: the answer cannot be decompressed") from error

@@ -102,6 +102,28 @@ market_data_status = sa.Table(
     comment="What the last ingest of each ticker found",
 )
 
+news_headlines = sa.Table(
+    "news_headlines",
+    metadata,
+    key("ticker", sa.Text),
+    key("fingerprint", sa.Text),
+    *facts(sa.DateTime(timezone=True), "published_at"),
+    *facts(sa.Text, "title", "publisher", "url", "feed"),
+    instant("fetched_at"),
+    sa.CheckConstraint("url ~ '^https?://'", name="url"),
+    sa.Index(None, "ticker", "published_at"),
+    comment="Headlines about a ticker, each once a day whichever feeds carry it; text without markup",
+)
+
+news_feeds = sa.Table(
+    "news_feeds",
+    metadata,
+    key("address", sa.Text),
+    *maybe(sa.Text, "etag", "last_modified"),
+    instant("checked_at"),
+    comment="What each feed said of its version when it was last read",
+)
+
 engineered_features = sa.Table(
     "engineered_features",
     metadata,

@@ -61,6 +61,15 @@ def test_the_full_retrain_runs_on_the_first_sunday_of_each_month_only() -> None:
     assert "not the first Sunday" in str(skipped.skip_message)
 
 
+def test_news_are_read_where_a_feed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    skipped = tick(schedules.weekdays_for_news, WEDNESDAY, 18, 30)
+    assert isinstance(skipped, dg.SkipReason)
+    assert "LDTM_NEWS" in str(skipped.skip_message)
+    monkeypatch.setenv("LDTM_NEWS", "yahoo")
+    assert isinstance(tick(schedules.weekdays_for_news, WEDNESDAY, 18, 30), dg.RunRequest)
+    assert isinstance(tick(schedules.weekdays_for_news, THANKSGIVING, 18, 30), dg.SkipReason)
+
+
 def test_saturdays_retrain_the_three_canaries() -> None:
     request = tick(schedules.saturdays, date(2026, 11, 28), 2)
     assert isinstance(request, dg.RunRequest)
@@ -72,6 +81,7 @@ def test_saturdays_retrain_the_three_canaries() -> None:
     [
         (schedules.weekdays_after_close, date(2026, 10, 30), ["10-30 18:00", "11-02 18:00", "11-03 18:00"]),
         (schedules.weekdays_after_ingest, date(2026, 3, 6), ["03-06 18:15", "03-09 18:15", "03-10 18:15"]),
+        (schedules.weekdays_for_news, date(2026, 10, 30), ["10-30 18:30", "11-02 18:30", "11-03 18:30"]),
         (schedules.saturdays, date(2026, 3, 6), ["03-07 02:00", "03-14 02:00", "03-21 02:00"]),
         # 01:00 comes twice on 2026-11-01, when clocks go back; the retrain is asked for once.
         (schedules.first_sundays, date(2026, 10, 31), ["11-01 01:00", "11-08 01:00", "11-15 01:00"]),

@@ -1,0 +1,60 @@
+"""The asset of headlines: what it reports, and when it fails."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+
+from ldtm_platform.defs.news import news_headlines
+from ldtm_platform.resources.database import Database
+from ldtm_platform.resources.news import News
+from ldtm_platform.sources.feeds import NewsFeed, RssFeed
+from ldtm_platform.sources.vendor import Patience
+from ldtm_platform_tests.sources.test_headlines import feed, item
+from ldtm_platform_tests.sources.vendor_server import Reply, serving
+
+
+class FakeNews(News):
+    """One feed at an address."""
+
+    url: str
+
+    def feeds(self) -> Sequence[NewsFeed]:
+        quick = Patience(attempts=1, read_s=1, budget_s=3)
+        return [RssFeed("test", self.url, "/rss?s={ticker}", per_second=1000, patience=quick)]
+
+
+def run(news: News) -> dg.ExecuteInProcessResult:
+    resources = {"database": Database(), "news": news}
+    with dg.DagsterInstance.ephemeral() as instance:
+        return dg.materialize([news_headlines], resources=resources, instance=instance, raise_on_error=False)
+
+
+@pytest.fixture(autouse=True)
+def database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("LDTM_DATABASE_URL", database_url)
+    return database_url
+
+
+def test_headlines_are_stored_and_failed_feeds_are_named_in_the_metadata(database: str) -> None:
+    def answer(ticker: str) -> Reply:
+        return Reply(404) if ticker == "AAPL" else Reply(body=feed(item()))
+
+    with serving(lambda seen: answer(seen.params["s"])) as server:
+        result = run(FakeNews(url=server.url))
+    assert result.success
+    (event,) = result.asset_materializations_for_node("news_headlines")
+    told = {name: value.value for name, value in event.metadata.items()}
+    assert (told["headlines_new"], told["feeds_read"]) == (102, 102)
+    assert isinstance(told["failed"], dict)
+    assert list(told["failed"]) == ["AAPL at test"]
+    engine = sa.create_engine(database, poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        assert connection.execute(sa.text("SELECT count(DISTINCT ticker) FROM news_headlines")).scalar_one() == 102
+
+
+def test_a_run_that_can_read_nothing_fails() -> None:
+    with serving(lambda _: Reply(body=b"<html>Sorry</html>")) as server:
+        assert not run(FakeNews(url=server.url)).success
+    assert not run(News()).success
