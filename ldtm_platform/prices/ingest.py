@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Literal
 
 import polars as pl
+import psycopg
 import sqlalchemy as sa
 
 from ldtm_platform.prices.actions import split_good_and_bad_actions
@@ -107,7 +108,8 @@ def _ingested(job: _Job, answer: TickerBars, stored: Stored) -> IngestOutcome:
     try:
         delivery = _delivered(job, answer, stored)
         return _written(job, answer.ticker, stored, delivery)
-    except (_Refused, SourceError, ValueError, pl.exceptions.PolarsError, sa.exc.DBAPIError) as error:
+    except (_Refused, SourceError, ValueError, pl.exceptions.PolarsError, sa.exc.DBAPIError, psycopg.Error) as error:
+        # psycopg's own: rows are copied past SQLAlchemy.
         return _failed(job, answer.ticker, stored, str(error))
 
 

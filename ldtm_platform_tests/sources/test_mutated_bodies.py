@@ -13,9 +13,10 @@ from ldtm_platform.prices.actions import split_good_and_bad_actions
 from ldtm_platform.prices.bars import DailyBar, split_good_and_bad
 from ldtm_platform.prices.ingest import ingest
 from ldtm_platform.sources.alpaca import actions_of, bars_of, ticker_bars
-from ldtm_platform.sources.base import BarRequest, MarketDataSource, PriceBasis, TickerBars, no_answer
+from ldtm_platform.sources.base import ACTIONS_SCHEMA, BarRequest, MarketDataSource, PriceBasis, TickerBars, no_answer
 from ldtm_platform.sources.folder import FolderSource
 from ldtm_platform.sources.rows import table
+from ldtm_platform.sources.simulated import SimulatedSource
 from ldtm_platform.sources.vendor import VendorError, parsed
 from ldtm_platform.sources.yahoo import chart
 from ldtm_platform.warehouse import reads
@@ -130,3 +131,19 @@ def test_a_mutated_market_is_ingested_twice_without_a_bad_row(
     stored = reads.bars(engine, tickers)
     _, bad = split_good_and_bad(stored, THROUGH)
     assert (stored.height > 500, bad.height) == (True, 0)
+
+
+def test_a_row_that_only_the_database_refuses_costs_its_ticker_alone(engine: sa.Engine) -> None:
+    day = {"date": [date(2024, 1, 2)], "high": [1e-322], "low": [1e-322], "open": [1e-322], "close": [1e-322]}
+    bars = pl.DataFrame({"ticker": ["TINY"], **day, "volume": [1]})
+    # Back to what was traded before a reverse split, the price is too small to be a number above zero.
+    split = pl.DataFrame([("TINY", date(2024, 1, 3), "split", 0.0005)], schema=ACTIONS_SCHEMA, orient="row")
+    (good,) = SimulatedSource(seed=1, sectors={"A": "x"}, start=date(2024, 1, 2)).fetch(
+        [BarRequest("A", date(2024, 1, 2), date(2024, 1, 4))]
+    )
+    source = Answered([TickerBars("TINY", bars, split), good], "split_adjusted")
+    day_after = datetime(2024, 1, 4, tzinfo=UTC)
+    outcomes = list(
+        ingest(engine, source, ["TINY", "A"], since=date(2024, 1, 2), through=date(2024, 1, 3), now=day_after)
+    )
+    assert [(outcome.ticker, outcome.state) for outcome in outcomes] == [("TINY", "failed"), ("A", "ok")]
