@@ -13,7 +13,7 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
         "LDTM_SOURCE": "sample",
         "LDTM_UNIVERSE": str(SAMPLE_UNIVERSE),
         "LDTM_HISTORY_START": "2004-01-02",
-        "LDTM_SESSIONS_START": "2012-06-01",
+        "LDTM_SESSIONS_START": "2012-12-04",
         "LDTM_LAST_SESSION": "2013-03-01",
     },
     # The whole universe on simulated prices; few epochs, because random prices have nothing to learn.

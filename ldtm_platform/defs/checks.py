@@ -30,7 +30,7 @@ def opinion(rows: list[dict[str, object]], what: str) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=not rows,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"{len(rows)} {what}",
+        description=f"{len(rows) or 'no'} {what}",
         metadata={"rows": dg.MetadataValue.md(markdown_table(rows[:50])), "count": len(rows)},
     )
 

@@ -78,9 +78,11 @@ def ldtm_daily_snapshots(context: dg.AssetExecutionContext, database: Database, 
     sessions = requested_sessions(context)
     with progress.stage(context.log, "snapshots", len(sessions)) as stage:
         for session in sessions:
-            written = write_session_snapshots(database.engine(), session)
+            written, rows = write_session_snapshots(database.engine(), session)
             stage.say(f"[snapshot_writer] Wrote {written} snapshots for {session}")
-            context.add_asset_metadata({"rows_new": written}, partition_key=session.isoformat())
+            context.add_asset_metadata(
+                {"dagster/partition_row_count": rows, "rows_new": written}, partition_key=session.isoformat()
+            )
             stage.advance(session.isoformat())
 
 

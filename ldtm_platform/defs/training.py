@@ -100,4 +100,4 @@ def models_beat_tomorrow_is_today(database: Database) -> dg.AssetCheckResult:
     cards = reads.model_cards(database.engine()).filter(pl.col("skill").is_not_null())
     skill = cards.select("ticker", test_skill=pl.col("skill").str.json_path_match("$.test.total").cast(pl.Float64))
     without = skill.filter(~(pl.col("test_skill") > 0)).sort("test_skill").rows(named=True)
-    return opinion(without, f"of {cards.height} champions have no skill")
+    return opinion(without, f"champions without skill among {cards.height}")

@@ -161,9 +161,7 @@ def _result_line(fitted: Fitted) -> str:
 
 
 def _made(manifest: Manifest, state: str, message: str = "") -> Outcome:
-    skill = {f"test_skill_{name}": value for name, value in manifest.skill["test"].items() if value is not None}
-    total = skill.get("test_skill_total")
-    verdict = "no test data" if total is None else "skill" if total > 0 else "no skill against tomorrow-is-today"
+    skill = {f"test_skill_{name}": round(value, 4) for name, value in manifest.skill["test"].items() if value is not None}
     return Outcome(
         manifest.ticker,
         Result.MADE,
@@ -171,9 +169,9 @@ def _made(manifest: Manifest, state: str, message: str = "") -> Outcome:
         message,
         {
             "version": manifest.version,
-            "verdict": verdict,
+            "verdict": _verdict(manifest.skill["test"].get("total")),
             **skill,
-            "best_val_loss": manifest.best_val_loss,
+            "best_val_loss": round(manifest.best_val_loss, 6),
             "epochs_run": manifest.epochs_run,
             "best_epoch": manifest.best_epoch,
             "duration_sec": round(manifest.duration_sec, 3),
@@ -182,3 +180,10 @@ def _made(manifest: Manifest, state: str, message: str = "") -> Outcome:
             "device": manifest.device,
         },
     )
+
+
+def _verdict(test_skill: float | None) -> str:
+    """One test part of one ticker cannot prove skill; it can show that there is none."""
+    if test_skill is None:
+        return "no test part to judge by"
+    return 'no skill: worse than "tomorrow is today"' if test_skill <= 0 else "smaller test loss, no proof of skill"
