@@ -33,4 +33,5 @@ def apply_profile(name: str) -> None:
     for a name that is no profile.
     """
     above = Path(os.environ.get("LDTM_HOME") or PROJECT / ".ldtm")
-    os.environ.update({**PROFILES[name], "LDTM_HOME": str(above.resolve() / name)})
+    # Never the user's own database: a demo would mix its prices into it.
+    os.environ.update({**PROFILES[name], "LDTM_HOME": str(above.resolve() / name), "LDTM_EMBEDDED": "true"})

@@ -23,7 +23,7 @@ def build(bench: Workbench) -> None:
     _go_on(bench.on_tickers(FEATURES, tickers))
     if reads.model_cards(bench.engine)["version"].null_count() == reads.model_cards(bench.engine).height:
         # The models know nothing of the sessions that are replayed.
-        _go_on(train_run(bench, tickers, None, None, session_offset(first, -1), False))
+        _go_on(train_run(bench, tickers, None, None, session_offset(first, -1)))
     _go_on(replay(bench, first, last, say_lines=False))
     print(f"\nForecasts of {REPLAYED_SESSIONS} sessions, {first} to {last}, each from what was known then:")
     show(skill_table(reads.prediction_skill(bench.engine)), empty="no prediction has matured")

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import dagster as dg
 
 
+CHECK_EVALUATED = "ASSET_CHECK_EVALUATION"
+
+
 @dataclass(frozen=True)
 class TickerStage:
     """A stage by ticker: the job and asset for the whole universe, the job and op for any list of tickers."""
@@ -35,12 +38,13 @@ TRAINING = TickerStage("full_retrain", "ldtm_checkpoints", "train_tickers", "tra
 
 @dataclass(frozen=True)
 class RunReport:
-    """How a run ended: what failed by name, with reasons, and the error that stopped it where there was one."""
+    """How a run ended: what failed and what was left out, by name with reasons, and the error that stopped it."""
 
     job: str
     run_id: str
     success: bool
     failed: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
 
 
@@ -80,7 +84,7 @@ class Workbench:
             resources={"progress": TerminalProgress(say_lines=say_lines and not self._as_json)},
         )
         failed, error = _failures(result)
-        return RunReport(job, result.run_id, result.success, failed, error)
+        return RunReport(job, result.run_id, result.success, failed, _left_out(result), error)
 
     def on_tickers(self, stage: TickerStage, tickers: Sequence[str], **config: object) -> RunReport:
         """Execute a stage for the whole universe, with the checks that guard it, or for any list of tickers."""
@@ -97,9 +101,13 @@ class Workbench:
 @contextmanager
 def workbench(*, as_json: bool = False) -> Iterator[Workbench]:
     """PostgreSQL up, schema current, jobs loaded."""
+    from ldtm_platform.stack.orphans import report_orphans
+
     settings = load_settings()
     with platform_session(settings):
         bench = Workbench(settings, as_json=as_json)
+        # A terminal that was killed in a run would hold its pool's slots.
+        report_orphans(bench.instance, of_daemon=False)
         try:
             yield bench
         finally:
@@ -123,7 +131,25 @@ def _failures(result: "dg.ExecuteInProcessResult") -> tuple[dict[str, str], str]
         elif data.error:
             cause = data.error.cause or data.error
             error = cause.message.strip()
-    return failed, error
+    blocking = [f"{check.check_name}: {check.description}" for check in _failed_checks(result)]
+    return failed, "; ".join(blocking) or error
+
+
+def _failed_checks(result: "dg.ExecuteInProcessResult") -> "list[dg.AssetCheckEvaluation]":
+    """The checks that failed as errors: those that block."""
+    evaluations = [e.asset_check_evaluation_data for e in result.all_events if e.event_type_value == CHECK_EVALUATED]
+    return [each for each in evaluations if not each.passed and each.severity.value == "ERROR"]
+
+
+def _left_out(result: "dg.ExecuteInProcessResult") -> dict[str, str]:
+    """Tickers that were left out for a named reason, which their materialization tells."""
+    left_out: dict[str, str] = {}
+    for event in result.all_events:
+        if event.is_step_materialization and event.partition:
+            told = event.step_materialization_data.materialization.metadata
+            if "message" in told and told["state"].value not in ("ok", "unchanged"):
+                left_out[event.partition] = str(told["message"].value)
+    return left_out
 
 
 def finish(reports: Sequence[RunReport], *, as_json: bool, **extra: object) -> None:
@@ -140,9 +166,10 @@ def finish(reports: Sequence[RunReport], *, as_json: bool, **extra: object) -> N
 
 def summary(report: RunReport) -> list[str]:
     """How a run ended, in lines for people."""
+    left_out = [f"  left out: {reason}" for reason in report.left_out.values()]
     if report.success:
-        return [f"{report.job}: done"]
+        return [f"{report.job}: done", *left_out]
     if not report.failed:
-        return [f"{report.job}: failed: {report.error or 'see the run in the Dagster UI'}"]
-    lines = [f"{report.job}: {len(report.failed)} failed, the others are done"]
-    return lines + [f"  {ticker}: {reason}" for ticker, reason in report.failed.items()]
+        return [f"{report.job}: failed: {report.error or 'see the run in the Dagster UI'}", *left_out]
+    failed = [f"  {ticker}: {reason}" for ticker, reason in report.failed.items()]
+    return [f"{report.job}: {len(report.failed)} failed, the others are done", *failed, *left_out]

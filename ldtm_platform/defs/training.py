@@ -26,7 +26,6 @@ class TrainingConfig(dg.Config):
     epochs: int | None = None
     workers: int | None = None
     through: str | None = None
-    retrain: bool = False
 
 
 class TickerTraining(TrainingConfig):
@@ -84,9 +83,7 @@ def _train(
     from ldtm_platform.stages.training import TrainingPlan, train_tickers
 
     settings = load_settings()
-    plan = TrainingPlan.of(
-        settings, epochs=config.epochs, workers=config.workers, through=config.through, retrain=config.retrain
-    )
+    plan = TrainingPlan.of(settings, epochs=config.epochs, workers=config.workers, through=config.through)
     with progress.stage(context.log, "training", len(tickers)) as stage:
         outcomes = train_tickers(
             database.engine(), models.store(), tickers, plan, say=stage.say, run_id=context.run.run_id
