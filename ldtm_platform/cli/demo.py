@@ -4,7 +4,8 @@ import polars as pl
 import typer
 
 from ldtm_platform.cli.pipeline import replay, train_run
-from ldtm_platform.cli.running import FEATURES, INGEST, RunReport, Workbench, summary
+from ldtm_platform.cli.reports import RunReport, summary
+from ldtm_platform.cli.running import FEATURES, INGEST, Workbench
 from ldtm_platform.cli.tables import say, show
 from ldtm_platform.models.persistence import Persistence
 from ldtm_platform.sessions import session_offset

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Annotated
 
-import polars as pl
 import typer
 
 from ldtm_platform.cli.choosing import (
@@ -20,7 +19,8 @@ from ldtm_platform.cli.choosing import (
     chosen_session,
     chosen_tickers,
 )
-from ldtm_platform.cli.running import FEATURES, INGEST, TRAINING, RunReport, Workbench, finish, workbench
+from ldtm_platform.cli.reports import RunReport, finish
+from ldtm_platform.cli.running import FEATURES, INGEST, TRAINING, Workbench, workbench
 from ldtm_platform.cli.tables import say
 
 FromOption = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The first session")]
@@ -147,20 +147,17 @@ def train_run(
 
 
 def infer_run(bench: Workbench, tickers: Sequence[str], session: date) -> RunReport:
-    """One inference run of any tickers, as of a session, with the reasons of those that have no forecast."""
+    """One inference run of any tickers, as of a session; it failed when none of them has a forecast."""
     from ldtm_platform.defs.partitions import TICKERS
-    from ldtm_platform.warehouse import reads
 
     if list(tickers) == TICKERS.get_partition_keys():
         report = bench.run("inference", partition=session.isoformat())
     else:
         config = {"session": session.isoformat(), "tickers": list(tickers)}
         report = bench.run("forecast_tickers", config={"ops": {"forecast": {"config": config}}})
-    absent = reads.absences(bench.engine, session).filter(pl.col("ticker").is_in(tickers)).rows(named=True)
-    failed = {row["ticker"]: row["message"] for row in absent if row["status"] == "failed"}
-    left_out = {row["ticker"]: row["message"] for row in absent if row["status"] == "skipped"}
-    nothing = len(absent) == len(tickers)
-    return replace(report, success=report.success and not failed and not nothing, failed=failed, left_out=left_out)
+    if report.success and len(report.left_out) == len(tickers):
+        return replace(report, success=False, error=f"none of {len(tickers)} tickers has a forecast of {session}")
+    return report
 
 
 def replay(bench: Workbench, first: date, last: date, *, say_lines: bool = True) -> RunReport:

@@ -85,22 +85,6 @@ WHERE run_date = coalesce(:run_date, run_date) AND ticker = coalesce(:ticker, ti
 ORDER BY run_date, ticker COLLATE "C"
 """
 
-ABSENCES = """
-SELECT DISTINCT ON (told.ticker COLLATE "C") told.ticker, told.status, coalesce(told.error_msg, '') AS message
-FROM ldtm_run_log told
-WHERE told.mode = 'infer' AND told.status <> 'success' AND told.run_date = :session
-  AND NOT EXISTS (SELECT 1 FROM ldtm_run_log made
-                  WHERE made.ticker = told.ticker AND made.mode = 'infer' AND made.run_date = told.run_date
-                    AND made.status = 'success' AND made.id > told.id)
-ORDER BY told.ticker COLLATE "C", told.id DESC
-"""
-
-UNFINISHED = """
-SELECT ticker, status, coalesce(error_msg, '') AS message FROM ldtm_run_log
-WHERE dagster_run_id = :dagster_run_id AND status <> 'success'
-ORDER BY ticker COLLATE "C", id
-"""
-
 INCOMPLETE_TICKERS = """
 SELECT ticker, message FROM market_data_status
 WHERE state = 'incomplete' AND ticker = ANY(cast(:tickers AS text[]))
@@ -129,3 +113,8 @@ WHERE target.actual IS NULL
                   WHERE a.ticker = s.ticker AND a.kind = 'halt' AND a.ex_date = target.date)
 GROUP BY s.ticker, target.date
 ORDER BY s.ticker COLLATE "C", target.date"""
+
+# Sessions between the first and the last that were forecast.
+FORECAST_SESSIONS = "SELECT DISTINCT run_date FROM ldtm_daily_snapshots ORDER BY run_date"
+
+HALTED = "SELECT ticker FROM corporate_actions WHERE kind = 'halt' AND ex_date = :session ORDER BY ticker COLLATE \"C\""

@@ -118,6 +118,16 @@ def freshness(engine: sa.Engine) -> pl.DataFrame:
     return selected(engine, queries.FRESHNESS)
 
 
+def forecast_sessions(engine: sa.Engine) -> list[date]:
+    """The sessions that have snapshots, oldest first."""
+    return selected(engine, queries.FORECAST_SESSIONS)["run_date"].to_list()
+
+
+def halted_tickers(engine: sa.Engine, session: date) -> list[str]:
+    """The tickers with a recorded halt on the session: they have no bar of it, and nothing mends that."""
+    return selected(engine, queries.HALTED, session=session)["ticker"].to_list()
+
+
 def incomplete_tickers(engine: sa.Engine, tickers: Sequence[str]) -> list[tuple[str, str]]:
     """Those of the tickers whose last ingest found sessions missing, with its message."""
     return selected(engine, queries.INCOMPLETE_TICKERS, tickers=list(tickers)).rows()
@@ -126,16 +136,6 @@ def incomplete_tickers(engine: sa.Engine, tickers: Sequence[str]) -> list[tuple[
 def overdue_targets(engine: sa.Engine) -> pl.DataFrame:
     """Targets that the ticker's bars have reached or passed and that are not filled: ticker, target_date, snapshots."""
     return selected(engine, queries.OVERDUE_TARGETS)
-
-
-def absences(engine: sa.Engine, session: date) -> pl.DataFrame:
-    """Why tickers have no forecast of a session: ticker, status, message; none once a forecast was logged later."""
-    return selected(engine, queries.ABSENCES, session=session)
-
-
-def unfinished(engine: sa.Engine, dagster_run_id: str) -> pl.DataFrame:
-    """What a run did not bring to success, as its run log says: ticker, status, message."""
-    return selected(engine, queries.UNFINISHED, dagster_run_id=dagster_run_id)
 
 
 def ingest_states(engine: sa.Engine) -> pl.DataFrame:

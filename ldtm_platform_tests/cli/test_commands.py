@@ -86,7 +86,7 @@ def test_a_forecast_is_a_json_line_a_ticker(story: Story) -> None:
     document = story.said["infer group"].json()
     assert [each["ticker"] for each in document["forecasts"]] == ["AMZN", "NVDA"]
     # NVDA was forecast from the same data before: it is the same forecast.
-    assert document["forecasts"][1] == forecast
+    assert document["forecasts"][1] == {**forecast, "in_sample": False}
 
 
 def test_the_seeds_lines_of_snapshots_and_fill_back(story: Story) -> None:
@@ -101,7 +101,7 @@ def test_the_seeds_lines_of_snapshots_and_fill_back(story: Story) -> None:
 
 def test_both_trains_and_forecasts(story: Story) -> None:
     document = story.said["both"].json()
-    assert [run["job"] for run in document["runs"]] == ["train_tickers", "inference"]
+    assert [run["job"] for run in document["runs"]] == ["train_tickers", "forecast_tickers"]
     assert [forecast["ticker"] for forecast in document["forecasts"]] == ["AMGN"]
 
 

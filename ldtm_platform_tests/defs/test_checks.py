@@ -90,7 +90,7 @@ def test_a_stored_bar_that_is_none_stops_the_features(fleet: Bench) -> None:
     run = fleet.on_range("feature_engineering", FLEET[0], FLEET[-1])
     passed, severity, description = verdicts(run)["bars_are_sound"]
     assert (passed, severity) == (False, dg.AssetCheckSeverity.ERROR)
-    assert str(description).startswith("1 of ")
+    assert str(description).startswith("1 unsound rows among ")
     assert rows_of_features(fleet) == 0
 
 

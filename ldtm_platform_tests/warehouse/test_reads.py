@@ -161,24 +161,6 @@ def test_instants_come_back_in_utc(engine: sa.Engine) -> None:
     assert reads.snapshots(engine).schema["generated_at"] == pl.Datetime("us", "UTC")
 
 
-def test_an_absence_is_the_newest_word_on_a_ticker_until_a_forecast_is_logged(engine: sa.Engine) -> None:
-    log(engine, {"error_msg": "too little"}, {"error_msg": "damaged", "status": "failed"}, {"ticker": "MSFT"})
-    log(engine, {"run_date": DAYS[1], "error_msg": "another session"}, {"mode": "train", "error_msg": "no inference"})
-    assert reads.absences(engine, DAYS[0]).rows() == [("AAPL", "failed", "damaged"), ("MSFT", "skipped", "")]
-    log(engine, {"status": "success"}, {"ticker": "MSFT", "status": "success", "run_date": DAYS[1]})
-    assert reads.absences(engine, DAYS[0])["ticker"].to_list() == ["MSFT"]
-    log(engine, {"error_msg": "damaged again", "status": "failed"})
-    assert reads.absences(engine, DAYS[0])["message"].to_list() == ["damaged again", ""]
-    assert reads.absences(engine, DAYS[2]).columns == ["ticker", "status", "message"]
-
-
-def test_what_a_run_left_unfinished_is_told_of_that_run_only(engine: sa.Engine) -> None:
-    log(engine, {"ticker": "MSFT", "error_msg": "few"}, {"mode": "train", "status": "failed", "error_msg": "nan"})
-    log(engine, {"status": "success"}, {"dagster_run_id": "two", "error_msg": "other"})
-    assert reads.unfinished(engine, "one").rows() == [("AAPL", "failed", "nan"), ("MSFT", "skipped", "few")]
-    assert reads.unfinished(engine, "three").is_empty()
-
-
 def predict(engine: sa.Engine, version: str, next_day: float, **facts: object) -> None:
     frame = forecast("AAPL", {"next_day": next_day}, model_version=version, **facts)  # type: ignore[arg-type]
     with engine.begin() as connection:
