@@ -14,7 +14,7 @@ install: $(VENV)/.installed ## Make the virtual environment from pinned versions
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@echo "Installing into $(VENV): about two minutes, once"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
 demo: install ## Sample prices, five real tickers: ingest, train, replay 60 sessions, then the UI
@@ -45,4 +45,5 @@ check: install ## The asset graph loads
 	@home=$$(mktemp -d) && touch $$home/dagster.yaml && DAGSTER_HOME=$$home $(BIN)/dg check defs
 
 clean: ## Remove the virtual environment and the demos' data (your own, in ~/.ldtm, stays)
+	@test ! -d .ldtm || $(MAKE) --no-print-directory down
 	rm -rf $(VENV) .ldtm

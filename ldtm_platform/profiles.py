@@ -13,7 +13,7 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
         "LDTM_SOURCE": "sample",
         "LDTM_UNIVERSE": str(SAMPLE_UNIVERSE),
         "LDTM_HISTORY_START": "2004-01-02",
-        "LDTM_SESSIONS_START": "2012-06-01",
+        "LDTM_SESSIONS_START": "2012-12-04",
         "LDTM_LAST_SESSION": "2013-03-01",
     },
     # The whole universe on simulated prices; few epochs, because random prices have nothing to learn.
@@ -33,4 +33,5 @@ def apply_profile(name: str) -> None:
     for a name that is no profile.
     """
     above = Path(os.environ.get("LDTM_HOME") or PROJECT / ".ldtm")
-    os.environ.update({**PROFILES[name], "LDTM_HOME": str(above.resolve() / name)})
+    # Never the user's own database: a demo would mix its prices into it.
+    os.environ.update({**PROFILES[name], "LDTM_HOME": str(above.resolve() / name), "LDTM_EMBEDDED": "true"})

@@ -68,6 +68,14 @@ def next_session(day: date) -> date:
     return sessions[at]
 
 
+def session_before(day: date) -> date:
+    """The last session strictly before the day, which need not be a session itself."""
+    at = bisect_left(_sessions(), day)
+    if at == 0:
+        raise NotASession(f"the calendar begins on {_sessions()[0]}: no session before {day}")
+    return _sessions()[at - 1]
+
+
 def session_offset(session: date, count: int) -> date:
     """The session `count` ahead of a session (back when negative). Raises NotASession."""
     at = _position(session) + count

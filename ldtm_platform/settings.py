@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ldtm_platform.sessions import latest_final_session
+from ldtm_platform.sessions import is_session, latest_final_session, session_before
 from ldtm_platform.universe import DEFAULT_UNIVERSE
 
 NEWS_FEEDS = ("yahoo", "nasdaq", "google", "alpaca")
@@ -18,8 +18,14 @@ SOURCES = ("folder", "alpaca", "yahoo", "sample", "simulated")
 class Settings(BaseSettings):
     """What a user may set. Names in the environment: LDTM_ and the field's name, DB_* for the user's own PostgreSQL."""
 
+    # A variable that is set to nothing, as container files like to do, is not set.
     model_config = SettingsConfigDict(
-        env_prefix="LDTM_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+        env_prefix="LDTM_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
     )
 
     home: Path = Field(Path.home() / ".ldtm", description="Everything that is kept: database, checkpoints, run logs")
@@ -51,6 +57,7 @@ class Settings(BaseSettings):
 
     ui_port: int = Field(3000, description="The port of the Dagster UI, on 127.0.0.1")
 
+    embedded: bool = Field(False, description="Use the embedded PostgreSQL whatever DB_* say, as the demos do")
     db_host: str | None = Field(None, validation_alias=AliasChoices("DB_HOST", "db_host"))
     db_port: int = Field(5432, validation_alias=AliasChoices("DB_PORT", "db_port"))
     db_name: str = Field("ldtm", validation_alias=AliasChoices("DB_NAME", "db_name"))
@@ -61,8 +68,6 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("DAGSTER_DB_NAME", "dagster_db_name"),
         description="Dagster's own database",
     )
-
-    database_url: SecretStr | None = Field(None, description="Set by `ldtm` for its own processes: our database")
 
     @field_validator("source")
     @classmethod
@@ -92,7 +97,7 @@ class Settings(BaseSettings):
 
     def for_children(self) -> dict[str, str]:
         """What was set, as variables for child processes: they may not find the same `.env`. No database secrets."""
-        named = {name for name in self.model_fields_set if not name.startswith(("db_", "dagster_db", "database"))}
+        named = {name for name in self.model_fields_set if not name.startswith(("db_", "dagster_db"))}
         return {
             f"LDTM_{name.upper()}": value.get_secret_value() if isinstance(value, SecretStr) else str(value)
             for name in sorted(named)
@@ -102,7 +107,9 @@ class Settings(BaseSettings):
     def latest_session(self, now: datetime | None = None) -> date:
         """The newest session that can be ingested and forecast: final by the clock, and not beyond the data's end."""
         latest = latest_final_session(now or datetime.now(UTC))
-        return min(latest, self.last_session) if self.last_session else latest
+        if self.last_session is None or self.last_session >= latest:
+            return latest
+        return self.last_session if is_session(self.last_session) else session_before(self.last_session)
 
 
 def load_settings() -> Settings:

@@ -52,6 +52,8 @@ def load_universe(path: Path = DEFAULT_UNIVERSE) -> Universe:
         document = tomllib.loads(path.read_text())
     except FileNotFoundError:
         raise UniverseError(f"no universe file at {path}: set LDTM_UNIVERSE, or unset it for the default") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UniverseError(f"the universe file {path} cannot be read: {error}") from None
     except tomllib.TOMLDecodeError as error:
         raise UniverseError(f"{path} is no valid TOML: {error}") from None
     sectors = _groups(document, "sectors", path)

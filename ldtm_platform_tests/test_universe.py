@@ -58,6 +58,8 @@ def test_a_bad_edit_is_refused_with_what_to_mend(tmp_path: Path, text: str, mess
 def test_a_missing_file_and_unknown_names_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(UniverseError, match="LDTM_UNIVERSE"):
         load_universe(tmp_path / "none.toml")
+    with pytest.raises(UniverseError, match="cannot be read"):
+        load_universe(tmp_path)
     universe = load_universe()
     with pytest.raises(UniverseError, match="NOPE"):
         universe.known(["aapl", "NOPE"])

@@ -16,10 +16,18 @@ from ldtm_platform.profiles import PROFILES, apply_profile
 from ldtm_platform.stack.database import DatabaseUnreachable
 from ldtm_platform.stack.supervisor import StackError
 from ldtm_platform.universe import UniverseError
-from ldtm_platform.warehouse.migrate import ForeignDatabase
+from ldtm_platform.warehouse.migrate import DatabaseTooNew, ForeignDatabase
 from ldtm_platform.warehouse.writes import UnknownVersion
 
-PEOPLE_ERRORS = (UniverseError, DatabaseUnreachable, StackError, PostgresUnavailable, ForeignDatabase, UnknownVersion)
+PEOPLE_ERRORS = (
+    UniverseError,
+    DatabaseUnreachable,
+    DatabaseTooNew,
+    ForeignDatabase,
+    PostgresUnavailable,
+    StackError,
+    UnknownVersion,
+)
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__)
 for group in (lifecycle, pipeline, models, looking):

@@ -32,10 +32,13 @@ def chosen_tickers(
 
 
 def chosen_session(settings: Settings, session: datetime | None) -> date:
-    """The session asked for, or the newest final one. Raises typer.BadParameter for a closed day."""
+    """The session asked for, or the newest final one. Raises typer.BadParameter for a day that cannot be forecast."""
     if session is None:
         return settings.latest_session()
     day = session.date()
     if not is_session(day):
         raise typer.BadParameter(f"the exchange is closed on {day:%A %Y-%m-%d}; it trades on {next_session(day)}")
+    first, last = settings.sessions_start, settings.latest_session()
+    if not first <= day <= last:
+        raise typer.BadParameter(f"{day} cannot be forecast: sessions from {first} (LDTM_SESSIONS_START) to {last} can")
     return day

@@ -4,7 +4,8 @@ import polars as pl
 import typer
 
 from ldtm_platform.cli.pipeline import replay, train_run
-from ldtm_platform.cli.running import FEATURES, INGEST, RunReport, Workbench, summary
+from ldtm_platform.cli.reports import RunReport, summary
+from ldtm_platform.cli.running import FEATURES, INGEST, Workbench
 from ldtm_platform.cli.tables import say, show
 from ldtm_platform.models.persistence import Persistence
 from ldtm_platform.sessions import session_offset
@@ -23,7 +24,7 @@ def build(bench: Workbench) -> None:
     _go_on(bench.on_tickers(FEATURES, tickers))
     if reads.model_cards(bench.engine)["version"].null_count() == reads.model_cards(bench.engine).height:
         # The models know nothing of the sessions that are replayed.
-        _go_on(train_run(bench, tickers, None, None, session_offset(first, -1), False))
+        _go_on(train_run(bench, tickers, None, None, session_offset(first, -1)))
     _go_on(replay(bench, first, last, say_lines=False))
     print(f"\nForecasts of {REPLAYED_SESSIONS} sessions, {first} to {last}, each from what was known then:")
     show(skill_table(reads.prediction_skill(bench.engine)), empty="no prediction has matured")

@@ -44,7 +44,7 @@ def down() -> None:
 
     settings = load_settings()
     stopped = stop_supervisor(settings.home)
-    if not settings.db_host:
+    if settings.embedded or not settings.db_host:
         server = EmbeddedPostgres(settings.home / "postgres")
         stopped = server.is_running() or stopped
         server.stop()

@@ -1,11 +1,11 @@
 """The commands that make data: each executes a Dagster job, as the schedules do."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Annotated
 
-import polars as pl
 import typer
 
 from ldtm_platform.cli.choosing import (
@@ -19,10 +19,10 @@ from ldtm_platform.cli.choosing import (
     chosen_session,
     chosen_tickers,
 )
-from ldtm_platform.cli.running import FEATURES, INGEST, TRAINING, RunReport, Workbench, finish, workbench
+from ldtm_platform.cli.reports import RunReport, finish
+from ldtm_platform.cli.running import FEATURES, INGEST, TRAINING, Workbench, workbench
 from ldtm_platform.cli.tables import say
 
-RetrainOption = Annotated[bool, typer.Option(help="Train again what is already trained on the same data")]
 FromOption = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The first session")]
 ToOption = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="The last session, included")]
 
@@ -52,13 +52,12 @@ def train(
     epochs: EpochsOption = None,
     parallel: ParallelOption = None,
     through: SessionOption = None,
-    retrain: RetrainOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train tickers; those already trained on the same data are left as they are."""
     with workbench(as_json=as_json) as bench:
         tickers = chosen_tickers(bench.settings, ticker, group, all_)
-        finish([train_run(bench, tickers, epochs, parallel, through, retrain)], as_json=as_json)
+        finish([train_run(bench, tickers, epochs, parallel, through)], as_json=as_json)
 
 
 def infer(
@@ -89,7 +88,7 @@ def both(
     with workbench(as_json=as_json) as bench:
         tickers = chosen_tickers(bench.settings, ticker, group, all_)
         day = chosen_session(bench.settings, None)
-        reports = [train_run(bench, tickers, epochs, parallel, None, False), infer_run(bench, tickers, day)]
+        reports = [train_run(bench, tickers, epochs, parallel, None), infer_run(bench, tickers, day)]
         forecasts = print_forecasts(bench, tickers, day, as_json=as_json)
         finish(reports, as_json=as_json, forecasts=forecasts)
 
@@ -108,6 +107,8 @@ def pipeline(
         tickers = chosen_tickers(bench.settings, None, None, True)
         last = chosen_session(bench.settings, to or session)
         first = chosen_session(bench.settings, from_) if from_ else last
+        if first > last:
+            raise typer.BadParameter(f"--from {first} is after {last}")
         reports = [
             bench.on_tickers(INGEST, tickers),
             bench.on_tickers(FEATURES, tickers),
@@ -139,17 +140,24 @@ def train_run(
     epochs: int | None,
     parallel: int | None,
     through: datetime | date | None,
-    retrain: bool,
 ) -> RunReport:
     """One training run of any tickers."""
     day = f"{through:%Y-%m-%d}" if through else None
-    return bench.on_tickers(TRAINING, list(tickers), epochs=epochs, workers=parallel, through=day, retrain=retrain)
+    return bench.on_tickers(TRAINING, list(tickers), epochs=epochs, workers=parallel, through=day)
 
 
-def infer_run(bench: Workbench, tickers: Iterable[str], session: date) -> RunReport:
-    """One inference run of any tickers, as of a session."""
-    config = {"ops": {"ldtm_predictions": {"config": {"tickers": list(tickers)}}}}
-    return bench.run("inference", config=config, partition=session.isoformat())
+def infer_run(bench: Workbench, tickers: Sequence[str], session: date) -> RunReport:
+    """One inference run of any tickers, as of a session; it failed when none of them has a forecast."""
+    from ldtm_platform.defs.partitions import TICKERS
+
+    if list(tickers) == TICKERS.get_partition_keys():
+        report = bench.run("inference", partition=session.isoformat())
+    else:
+        config = {"session": session.isoformat(), "tickers": list(tickers)}
+        report = bench.run("forecast_tickers", config={"ops": {"forecast": {"config": config}}})
+    if report.success and len(report.left_out) == len(tickers):
+        return replace(report, success=False, error=f"none of {len(tickers)} tickers has a forecast of {session}")
+    return report
 
 
 def replay(bench: Workbench, first: date, last: date, *, say_lines: bool = True) -> RunReport:
@@ -163,15 +171,13 @@ def print_forecasts(
     bench: Workbench, tickers: Iterable[str], session: date, *, as_json: bool
 ) -> list[dict[str, object]]:
     """The champion's forecasts of a session in the seed's JSON form; a line each unless one document is wanted."""
-    from ldtm_platform.models.registry import CHAMPION_FAMILY
     from ldtm_platform.warehouse import reads
 
     wanted = set(tickers)
     rows = [row for row in reads.latest_forecasts(bench.engine, session).rows(named=True) if row["ticker"] in wanted]
     if not as_json:
         for row in rows:
-            print(json.dumps(row))
-    champions = reads.champions(bench.engine, session, CHAMPION_FAMILY)
-    if seen := sorted(wanted & set(champions.filter(pl.col("in_sample"))["ticker"])):
+            print(json.dumps({name: value for name, value in row.items() if name != "in_sample"}))
+    if seen := [str(row["ticker"]) for row in rows if row["in_sample"]]:
         say(f"in-sample, counted nowhere: trained on data after {session}: {', '.join(seen)}")
     return rows

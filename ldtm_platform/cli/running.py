@@ -1,21 +1,19 @@
 """Running Dagster jobs from a terminal: in this process, recorded in the instance, with bars instead of event logs."""
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-import typer
 
-from ldtm_platform.cli.tables import say
+from ldtm_platform.cli.reports import RunReport, report_of
 from ldtm_platform.settings import Settings, load_settings
 from ldtm_platform.stack.session import platform_session
 
 if TYPE_CHECKING:
-    import dagster as dg
+    pass
 
 
 @dataclass(frozen=True)
@@ -31,17 +29,6 @@ class TickerStage:
 INGEST = TickerStage("market_data_ingest", "market_data_daily", "ingest_tickers", "ingest")
 FEATURES = TickerStage("feature_engineering", "engineered_features", "engineer_tickers", "engineer_features")
 TRAINING = TickerStage("full_retrain", "ldtm_checkpoints", "train_tickers", "train")
-
-
-@dataclass(frozen=True)
-class RunReport:
-    """How a run ended: what failed by name, with reasons, and the error that stopped it where there was one."""
-
-    job: str
-    run_id: str
-    success: bool
-    failed: Mapping[str, str] = field(default_factory=dict)
-    error: str = ""
 
 
 class Workbench:
@@ -79,8 +66,7 @@ class Workbench:
             tags={PROCESS_TAG: this_process(), **(tags or {})},
             resources={"progress": TerminalProgress(say_lines=say_lines and not self._as_json)},
         )
-        failed, error = _failures(result)
-        return RunReport(job, result.run_id, result.success, failed, error)
+        return report_of(job, result)
 
     def on_tickers(self, stage: TickerStage, tickers: Sequence[str], **config: object) -> RunReport:
         """Execute a stage for the whole universe, with the checks that guard it, or for any list of tickers."""
@@ -97,52 +83,15 @@ class Workbench:
 @contextmanager
 def workbench(*, as_json: bool = False) -> Iterator[Workbench]:
     """PostgreSQL up, schema current, jobs loaded."""
+    from ldtm_platform.stack.orphans import report_orphans
+
     settings = load_settings()
     with platform_session(settings):
         bench = Workbench(settings, as_json=as_json)
+        # A terminal that was killed in a run would hold its pool's slots.
+        report_orphans(bench.instance, of_daemon=False)
         try:
             yield bench
         finally:
             bench.engine.dispose()
             bench.instance.dispose()
-
-
-def _failures(result: "dg.ExecuteInProcessResult") -> tuple[dict[str, str], str]:
-    failed: dict[str, str] = {}
-    error = ""
-    for event in result.all_events:
-        if not event.is_step_failure:
-            continue
-        data = event.step_failure_data
-        user = data.user_failure_data
-        named = user.metadata.get("failed") if user else None
-        if named is not None:
-            failed |= dict(named.value)  # type: ignore[arg-type]
-        elif user and user.description:
-            error = user.description
-        elif data.error:
-            cause = data.error.cause or data.error
-            error = cause.message.strip()
-    return failed, error
-
-
-def finish(reports: Sequence[RunReport], *, as_json: bool, **extra: object) -> None:
-    """Say how the runs ended and leave with exit code 1 when something failed."""
-    if as_json:
-        print(json.dumps({"runs": [asdict(report) for report in reports], **extra}, default=str))
-    else:
-        for report in reports:
-            for line in summary(report):
-                say(line)
-    if not all(report.success for report in reports):
-        raise typer.Exit(1)
-
-
-def summary(report: RunReport) -> list[str]:
-    """How a run ended, in lines for people."""
-    if report.success:
-        return [f"{report.job}: done"]
-    if not report.failed:
-        return [f"{report.job}: failed: {report.error or 'see the run in the Dagster UI'}"]
-    lines = [f"{report.job}: {len(report.failed)} failed, the others are done"]
-    return lines + [f"  {ticker}: {reason}" for ticker, reason in report.failed.items()]

@@ -54,6 +54,9 @@ def ldtm_accuracy_30d(context: dg.AssetExecutionContext, database: Database) -> 
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": accuracy.height,
+            "dagster/column_schema": dg.TableSchema(
+                [dg.TableColumn(name, str(kind)) for name, kind in accuracy.schema.items()]
+            ),
             "evaluated_days": int(accuracy["evaluated_days"].sum()),
             "skill": dg.MetadataValue.md(markdown_table(skill.rows(named=True))),
         }

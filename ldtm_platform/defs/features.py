@@ -61,10 +61,11 @@ def _engineer(
 @dg.asset_check(asset=engineered_features, blocking=True)
 def features_reach_their_bars(database: Database) -> dg.AssetCheckResult:
     """Every ticker's newest feature row is of its newest bar's session."""
-    fresh = reads.freshness(database.engine())
+    tickers = TICKERS.get_partition_keys()
+    fresh = reads.freshness(database.engine()).filter(pl.col("ticker").is_in(tickers))
     behind = fresh.filter(pl.col("last_bar").is_not_null() & pl.col("last_feature").ne_missing(pl.col("last_bar")))
     named = {
         row["ticker"]: f"bars to {row['last_bar']}, features to {row['last_feature']}"
         for row in behind.rows(named=True)
     }
-    return named_tickers(named, len(TICKERS.get_partition_keys()))
+    return named_tickers(named, len(tickers))

@@ -7,7 +7,7 @@ from ldtm_platform.defs.features import engineer_features, engineered_features
 from ldtm_platform.defs.maintenance import prune_runs
 from ldtm_platform.defs.market_data import ingest, market_data_daily
 from ldtm_platform.defs.news import news_headlines
-from ldtm_platform.defs.predictions import ldtm_daily_snapshots, ldtm_predictions
+from ldtm_platform.defs.predictions import forecast, ldtm_daily_snapshots, ldtm_predictions
 from ldtm_platform.defs.training import ldtm_checkpoints, train
 
 market_data_ingest = dg.define_asset_job(
@@ -36,7 +36,7 @@ daily_inference = dg.define_asset_job(
 inference = dg.define_asset_job(
     "inference",
     selection=[ldtm_predictions],
-    description="Forecast a session for the whole universe or some of its tickers.",
+    description="Forecast a session for the whole universe.",
 )
 snapshot_writing = dg.define_asset_job(
     "snapshot_writing",
@@ -68,6 +68,11 @@ def engineer_tickers() -> None:
 @dg.job(description="Train any list of tickers in one run.")
 def train_tickers() -> None:
     train()
+
+
+@dg.job(description="Forecast any list of tickers as of one session.")
+def forecast_tickers() -> None:
+    forecast()
 
 
 @dg.job(description="Retrain NVDA, TQQQ and AAPL: shows breakage before the full retrain meets it.")

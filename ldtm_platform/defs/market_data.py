@@ -84,7 +84,9 @@ def bars_are_sound(database: Database) -> dg.AssetCheckResult:
     """Every stored bar is of a session, once, with positive prices and high >= low."""
     bars = _bars(database)
     _, bad = split_good_and_bad(bars, date.max)
-    result = opinion(bad.select("ticker", "date", "reason").rows(named=True), f"of {bars.height} stored bars are none")
+    result = opinion(
+        bad.select("ticker", "date", "reason").rows(named=True), f"unsound rows among {bars.height} stored bars"
+    )
     return result._replace(severity=dg.AssetCheckSeverity.ERROR)
 
 

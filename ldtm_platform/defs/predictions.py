@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime
 
 import dagster as dg
 import polars as pl
-from dagster._core.storage.tags import SCHEDULE_NAME_TAG
 
 from ldtm_platform.defs.checks import named_tickers
 from ldtm_platform.defs.features import engineered_features
@@ -21,12 +20,6 @@ from ldtm_platform.warehouse import reads
 ALL_TICKERS = dg.AllPartitionMapping()
 
 
-class InferenceConfig(dg.Config):
-    """Which tickers to forecast; all of the universe when left out."""
-
-    tickers: list[str] | None = None
-
-
 @dg.asset(
     deps=[dg.AssetDep(upstream, partition_mapping=ALL_TICKERS) for upstream in (engineered_features, ldtm_checkpoints)],
     partitions_def=SESSIONS,
@@ -38,7 +31,6 @@ class InferenceConfig(dg.Config):
 )
 def ldtm_predictions(
     context: dg.AssetExecutionContext,
-    config: InferenceConfig,
     database: Database,
     models: ModelStore,
     progress: Progress,
@@ -52,16 +44,37 @@ def ldtm_predictions(
     from ldtm_platform.stages.predictions import NoBarsForSession, SessionForecaster
 
     sessions = requested_sessions(context)
-    tickers = config.tickers or list(TICKERS.get_partition_keys())
+    tickers = TICKERS.get_partition_keys()
     forecaster = SessionForecaster(database.engine(), models.store(), context.run.run_id)
     with progress.stage(context.log, "predictions", len(sessions)) as stage:
         for session in sessions:
             try:
                 forecast = forecaster.forecast(session, tickers)
             except NoBarsForSession as reason:
-                raise _no_bars(context, str(reason)) from None
+                raise dg.Failure(str(reason), allow_retries=False) from None
             context.add_asset_metadata(forecast.facts(), partition_key=session.isoformat())
             stage.advance(session.isoformat())
+
+
+class TickerForecasts(dg.Config):
+    """Some tickers, and the session to forecast them as of."""
+
+    session: str
+    tickers: list[str]
+
+
+@dg.op
+def forecast(context: dg.OpExecutionContext, config: TickerForecasts, database: Database, models: ModelStore) -> None:
+    """Forecast the listed tickers as of one session; the session's partition is left to runs of the whole universe."""
+    from ldtm_platform.stages.predictions import NoBarsForSession, SessionForecaster
+
+    try:
+        made = SessionForecaster(database.engine(), models.store(), context.run_id).forecast(
+            date.fromisoformat(config.session), config.tickers
+        )
+    except NoBarsForSession as reason:
+        raise dg.Failure(str(reason), allow_retries=False) from None
+    context.add_output_metadata(made.facts())
 
 
 @dg.asset(
@@ -78,9 +91,11 @@ def ldtm_daily_snapshots(context: dg.AssetExecutionContext, database: Database, 
     sessions = requested_sessions(context)
     with progress.stage(context.log, "snapshots", len(sessions)) as stage:
         for session in sessions:
-            written = write_session_snapshots(database.engine(), session)
+            written, rows = write_session_snapshots(database.engine(), session)
             stage.say(f"[snapshot_writer] Wrote {written} snapshots for {session}")
-            context.add_asset_metadata({"rows_new": written}, partition_key=session.isoformat())
+            context.add_asset_metadata(
+                {"dagster/partition_row_count": rows, "rows_new": written}, partition_key=session.isoformat()
+            )
             stage.advance(session.isoformat())
 
 
@@ -96,17 +111,11 @@ def requested_sessions(context: dg.AssetExecutionContext) -> list[date]:
     return sessions
 
 
-def _no_bars(context: dg.AssetExecutionContext, reason: str) -> dg.Failure | dg.RetryRequested:
-    """A scheduled run tries again for half an hour, since its ingest may still be under way; others fail at once."""
-    if SCHEDULE_NAME_TAG in context.run.tags:
-        return dg.RetryRequested(max_retries=6, seconds_to_wait=300)
-    return dg.Failure(reason, allow_retries=False)
-
-
 @dg.asset_check(asset=ldtm_daily_snapshots)
 def every_ticker_has_a_forecast(database: Database) -> dg.AssetCheckResult:
     """Every ticker that has a model has a snapshot of the newest session."""
-    fresh = reads.freshness(database.engine()).filter(pl.col("trained_through").is_not_null())
+    in_universe = pl.col("ticker").is_in(TICKERS.get_partition_keys())
+    fresh = reads.freshness(database.engine()).filter(in_universe & pl.col("trained_through").is_not_null())
     newest = fresh["last_snapshot"].max()
     behind = fresh.filter(pl.col("last_snapshot").ne_missing(newest))
     named = {

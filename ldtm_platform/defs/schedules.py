@@ -7,12 +7,15 @@ from collections.abc import Callable
 from datetime import date, datetime
 
 import dagster as dg
+import polars as pl
 
 from ldtm_platform.defs import jobs
 from ldtm_platform.defs.partitions import TICKERS
 from ldtm_platform.defs.reporting import range_tags
+from ldtm_platform.resources.database import Database
 from ldtm_platform.sessions import NEW_YORK, is_session
 from ldtm_platform.settings import load_settings
+from ldtm_platform.warehouse import reads
 
 TIMEZONE = "America/New_York"
 CANARIES = ("NVDA", "TQQQ", "AAPL")
@@ -23,6 +26,13 @@ def whole_universe() -> dict[str, str]:
     """The tags of one run that covers every ticker."""
     tickers = TICKERS.get_partition_keys()
     return range_tags(tickers[0], tickers[-1])
+
+
+def _universe(database: Database) -> pl.DataFrame:
+    """How far each ticker of the universe is; nulls for one that was never ingested."""
+    return pl.DataFrame({"ticker": TICKERS.get_partition_keys()}).join(
+        reads.freshness(database.engine()), on="ticker", how="left"
+    )
 
 
 def _on_sessions(tick: datetime, request: Callable[[date], Request]) -> Request:
@@ -68,6 +78,44 @@ def weekdays_for_news(context: dg.ScheduleEvaluationContext) -> Request:
     if not load_settings().news:
         return dg.SkipReason("no news feed is named (LDTM_NEWS)")
     return _on_sessions(context.scheduled_execution_time, lambda _: dg.RunRequest())
+
+
+@dg.schedule(
+    cron_schedule=["30,45 18 * * 1-5", "*/15 19-21 * * 1-5"],
+    execution_timezone=TIMEZONE,
+    job=jobs.ingest_tickers,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def weekday_evenings_for_late_bars(context: dg.ScheduleEvaluationContext, database: Database) -> Request:
+    """Until 21:45 on trading days: ask again for the day's bars of the tickers that still lack them."""
+
+    def request(session: date) -> Request:
+        halted = pl.col("ticker").is_in(reads.halted_tickers(database.engine(), session))
+        late = _universe(database).filter((pl.col("last_bar").is_null() | (pl.col("last_bar") < session)) & ~halted)
+        if late.is_empty():
+            return dg.SkipReason(f"every ticker has its bar of {session}")
+        return dg.RunRequest(run_config={"ops": {"ingest": {"config": {"tickers": late["ticker"].to_list()}}}})
+
+    return _on_sessions(context.scheduled_execution_time, request)
+
+
+@dg.schedule(
+    cron_schedule=["35,50 18 * * 1-5", "5-59/15 19-21 * * 1-5"],
+    execution_timezone=TIMEZONE,
+    job=jobs.daily_inference,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def weekday_evenings_for_late_forecasts(context: dg.ScheduleEvaluationContext, database: Database) -> Request:
+    """Until 21:50 on trading days: forecast the day's session again for tickers whose bars came late."""
+
+    def request(session: date) -> Request:
+        ready = (pl.col("last_feature") == session) & pl.col("trained_through").is_not_null()
+        late = _universe(database).filter(ready & pl.col("last_snapshot").ne_missing(session))
+        if late.is_empty():
+            return dg.SkipReason(f"every ticker that can be forecast has its forecast of {session}")
+        return dg.RunRequest(partition_key=session.isoformat())
+
+    return _on_sessions(context.scheduled_execution_time, request)
 
 
 @dg.schedule(

@@ -4,13 +4,14 @@ import dagster as dg
 
 from ldtm_platform.defs import jobs
 from ldtm_platform.defs.schedules import whole_universe
+from ldtm_platform.stack.orphans import report_orphans
 
 
 def _features_follow(status: dg.DagsterRunStatus, name: str) -> dg.SensorDefinition:
     @dg.run_status_sensor(
         run_status=status,
         name=name,
-        monitored_jobs=[jobs.market_data_ingest],
+        monitored_jobs=[jobs.market_data_ingest, jobs.ingest_tickers],
         request_job=jobs.feature_engineering,
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=10,
@@ -20,6 +21,13 @@ def _features_follow(status: dg.DagsterRunStatus, name: str) -> dg.SensorDefinit
         return dg.RunRequest(run_key=context.dagster_run.run_id, tags=whole_universe())
 
     return sensor
+
+
+@dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+def dead_terminals(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Report failed the runs of terminals that were killed: they would hold their pool's slots for ever."""
+    ended = report_orphans(context.instance, of_daemon=False)
+    return dg.SkipReason(f"reported failed: {', '.join(ended)}" if ended else "no terminal has died in a run")
 
 
 features_after_ingest = _features_follow(dg.DagsterRunStatus.SUCCESS, "features_after_ingest")

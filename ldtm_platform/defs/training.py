@@ -26,7 +26,6 @@ class TrainingConfig(dg.Config):
     epochs: int | None = None
     workers: int | None = None
     through: str | None = None
-    retrain: bool = False
 
 
 class TickerTraining(TrainingConfig):
@@ -84,9 +83,7 @@ def _train(
     from ldtm_platform.stages.training import TrainingPlan, train_tickers
 
     settings = load_settings()
-    plan = TrainingPlan.of(
-        settings, epochs=config.epochs, workers=config.workers, through=config.through, retrain=config.retrain
-    )
+    plan = TrainingPlan.of(settings, epochs=config.epochs, workers=config.workers, through=config.through)
     with progress.stage(context.log, "training", len(tickers)) as stage:
         outcomes = train_tickers(
             database.engine(), models.store(), tickers, plan, say=stage.say, run_id=context.run.run_id
@@ -100,4 +97,4 @@ def models_beat_tomorrow_is_today(database: Database) -> dg.AssetCheckResult:
     cards = reads.model_cards(database.engine()).filter(pl.col("skill").is_not_null())
     skill = cards.select("ticker", test_skill=pl.col("skill").str.json_path_match("$.test.total").cast(pl.Float64))
     without = skill.filter(~(pl.col("test_skill") > 0)).sort("test_skill").rows(named=True)
-    return opinion(without, f"of {cards.height} champions have no skill")
+    return opinion(without, f"champions without skill among {cards.height}")

@@ -129,6 +129,8 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         raise _damaged(path, "is missing") from None
+    except OSError as error:
+        raise _damaged(path, f"cannot be read ({error.strerror})") from None
 
 
 def _damaged(path: Path, what: str) -> CheckpointDamaged:

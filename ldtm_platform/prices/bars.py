@@ -124,4 +124,6 @@ def _payload(row: dict[str, Any]) -> str:
 def _plain(value: object) -> object:
     if isinstance(value, float) and not isfinite(value):
         return str(value)  # JSON has no NaN
+    if isinstance(value, str):
+        return value.replace("\0", "\N{REPLACEMENT CHARACTER}")  # PostgreSQL's has no NUL
     return value.isoformat() if isinstance(value, date | datetime) else value

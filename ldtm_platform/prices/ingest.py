@@ -18,10 +18,23 @@ from ldtm_platform.prices.actions import split_good_and_bad_actions
 from ldtm_platform.prices.bars import split_good_and_bad
 from ldtm_platform.prices.completeness import missing_sentence, missing_sessions
 from ldtm_platform.prices.reconcile import Reconciled, reconcile
-from ldtm_platform.prices.stored import Status, Stored, read_stored, write, write_status
+from ldtm_platform.prices.stored import Status, Stored, StoredMeanwhile, read_stored, write, write_failure
 from ldtm_platform.sources.base import BarRequest, MarketDataSource, SourceError, TickerBars
 
 State = Literal["ok", "incomplete", "no_data", "failed"]
+
+# How often a ticker is compared anew when other ingests of it keep being first.
+_ATTEMPTS = 3
+# What one ticker's answer may cause that its sentence does not tell: named by type, with its trace in the log.
+_UNFORESEEN = (
+    ArithmeticError,
+    LookupError,
+    OSError,
+    TypeError,
+    pl.exceptions.PolarsError,
+    sa.exc.SQLAlchemyError,
+    psycopg.Error,  # bulk writes go past SQLAlchemy
+)
 
 log = logging.getLogger(__name__)
 
@@ -96,9 +109,9 @@ def ingest(
         raise ValueError(f"nothing to ingest: the range begins on {since}, after its end on {through}")
     job = _Job(engine, source, since, through, now, overlap)
     before = read_stored(engine, tickers)
-    refused = {ticker: reason for ticker in before if (reason := _other_basis(before[ticker], source))}
+    refused = {ticker: reason for ticker in before if (reason := before[ticker].other_origin(source))}
     for ticker, reason in refused.items():
-        yield _logged(_failed(job, ticker, before[ticker], reason), run_id)
+        yield _logged(_failed(job, ticker, reason), run_id)
     requests = [_request(job, ticker, stored) for ticker, stored in before.items() if ticker not in refused]
     for answer in source.fetch(requests):
         yield _logged(_ingested(job, answer, before[answer.ticker]), run_id)
@@ -106,11 +119,23 @@ def ingest(
 
 def _ingested(job: _Job, answer: TickerBars, stored: Stored) -> IngestOutcome:
     try:
-        delivery = _delivered(job, answer, stored)
-        return _written(job, answer.ticker, stored, delivery)
-    except (_Refused, SourceError, ValueError, pl.exceptions.PolarsError, sa.exc.DBAPIError, psycopg.Error) as error:
-        # psycopg's own: rows are copied past SQLAlchemy.
-        return _failed(job, answer.ticker, stored, str(error))
+        return _settled(job, answer, stored)
+    except (_Refused, SourceError, ValueError) as error:
+        return _failed(job, answer.ticker, str(error))
+    except _UNFORESEEN as error:
+        log.warning("[ingest] ticker=%s could not be stored", answer.ticker, exc_info=error)
+        return _failed(job, answer.ticker, f"it could not be stored ({type(error).__name__}: {error})")
+
+
+def _settled(job: _Job, answer: TickerBars, stored: Stored) -> IngestOutcome:
+    for _ in range(_ATTEMPTS):
+        try:
+            return _written(job, answer.ticker, stored, _delivered(job, answer, stored))
+        except StoredMeanwhile:
+            stored = read_stored(job.engine, [answer.ticker])[answer.ticker]
+            if reason := stored.other_origin(job.source):
+                raise _Refused(reason) from None
+    raise _Refused("other ingests of it kept writing at the same time: nothing was stored. Ingest it again")
 
 
 def _delivered(job: _Job, answer: TickerBars, stored: Stored) -> _Delivery:
@@ -161,7 +186,14 @@ def _written(job: _Job, ticker: str, stored: Stored, delivery: _Delivery) -> Ing
         rows=len(days),
         checked_at=job.now,
     )
-    write(job.engine, reconciled, named_actions=delivery.actions, refused=delivery.refused, status=status)
+    write(
+        job.engine,
+        reconciled,
+        before=stored,
+        named_actions=delivery.actions,
+        refused=delivery.refused,
+        status=status,
+    )
     splits = pl.concat([delivery.actions, reconciled.inferred]).filter(pl.col("kind") == "split")
     return IngestOutcome(
         ticker,
@@ -184,23 +216,17 @@ def _judged(job: _Job, days: Sequence[date], halts: set[date]) -> tuple[State, s
     return ("incomplete" if missing else "ok"), missing_sentence(missing)
 
 
-def _failed(job: _Job, ticker: str, stored: Stored, reason: str) -> IngestOutcome:
-    days = stored.bars["date"]
-    first, last = (days[0], days[-1]) if len(days) else (None, None)
-    # The source and basis of what is stored stay on record: they guard it against the next attempt.
-    source = (stored.source if len(days) else None) or job.source.name
-    basis = (stored.price_basis if len(days) else None) or job.source.price_basis
-    with job.engine.begin() as connection:
-        write_status(connection, Status(ticker, source, basis, "failed", reason, first, last, len(days), job.now))
-    return IngestOutcome(ticker, "failed", reason, rows=len(days), first_date=first, last_date=last)
-
-
-def _other_basis(stored: Stored, source: MarketDataSource) -> str | None:
-    if stored.bars.is_empty() or stored.price_basis in (None, source.price_basis):
-        return None
-    return (
-        f"its bars came from {stored.source} ({stored.price_basis}), and {source.name} sends {source.price_basis} "
-        "prices: a series never mixes the two. Go on with the former source, or start with an empty database (DB_NAME)"
+def _failed(job: _Job, ticker: str, reason: str) -> IngestOutcome:
+    status = write_failure(
+        job.engine,
+        ticker,
+        source=job.source.name,
+        price_basis=job.source.price_basis,
+        reason=reason,
+        checked_at=job.now,
+    )
+    return IngestOutcome(
+        ticker, "failed", reason, rows=status.rows, first_date=status.first_date, last_date=status.last_date
     )
 
 

@@ -61,6 +61,11 @@ class MarketDataSource(ABC):
     # Whether the whole history costs next to nothing to ask for: then every rewritten bar is seen, not just recent ones
     rereads_history: bool = False
 
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The names that its rows may carry: a series goes on only from one of these."""
+        return (self.name,)
+
     @abstractmethod
     def fetch(self, requests: Sequence[BarRequest]) -> Iterator[TickerBars]:
         """One answer per request, each as it arrives; an unknown ticker is an answer with an error.

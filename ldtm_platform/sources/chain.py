@@ -23,6 +23,11 @@ class ChainSource(MarketDataSource):
         self.price_basis = sources[0].price_basis
         self.rereads_history = all(source.rereads_history for source in sources)
 
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Each source's, and the chain's own."""
+        return (self.name, *(name for source in self._sources for name in source.origins))
+
     def fetch(self, requests: Sequence[BarRequest]) -> Iterator[TickerBars]:
         """One answer per request: the first one with bars, else the first without an error, else every error.
 

@@ -6,12 +6,14 @@ Layout:
   none). Other columns are left aside.
 - A file may hold many tickers, or be one per ticker: without a column ticker its name is the ticker (AAPL.csv).
 - actions.parquet or actions.csv, when present, is no prices but corporate actions: ticker, ex_date, kind (split,
-  dividend or halt), value (new shares per old for a split, cash a share for a dividend, empty for a halt).
+  dividend or halt), value (new shares per old for a split, cash a share for a dividend, empty for a halt). It is the
+  place for corrections: for a ticker, day and kind that it names, the columns dividends and stock_splits do not count.
 - Dates are dates, timestamps, or text that begins with YYYY-MM-DD.
 - CSV downloads of Stooq and nasdaq.com are read as they are: see downloads.py.
 
-Nothing is cleaned here and no file wins over another: rows that two files tell differently go on as they are, to be
-quarantined where rows are judged.
+Nothing is cleaned here and otherwise no row wins over another: bars that two files tell differently, actions that the
+actions file (or two files' columns) tell differently, and actions whose date cannot be read go on as they are, to be
+quarantined where bars and actions are judged. Equal actions count once.
 """
 
 from collections.abc import Iterator, Sequence
@@ -139,8 +141,10 @@ def _answer(request: BarRequest, files: Sequence[_PriceFile], named: pl.DataFram
         unread = "; ".join(file.trouble for file in files if file.trouble)
         return no_answer(ticker, f"{ticker} is in no file of {root}" + (f" ({unread})" if unread else ""))
     bars = pl.concat([_in_range(part, request).select(BAR_COLUMNS) for part in _same_types(parts)])
-    actions = [_column_actions(part) for part in parts] + [named.filter(pl.col("ticker") == ticker)]
-    return TickerBars(ticker, bars, _known(pl.concat(actions), request))
+    corrections = named.filter(pl.col("ticker") == ticker)
+    in_columns = pl.concat([_column_actions(part) for part in parts])
+    actions = pl.concat([in_columns.join(corrections, on=["ex_date", "kind"], how="anti"), corrections])
+    return TickerBars(ticker, bars, _known(actions, request))
 
 
 def _same_types(parts: Sequence[pl.DataFrame]) -> Sequence[pl.DataFrame]:
@@ -172,6 +176,8 @@ def _column_actions(part: pl.DataFrame) -> pl.DataFrame:
 
 def _known(actions: pl.DataFrame, request: BarRequest) -> pl.DataFrame:
     # Splits outside the range too: split-adjusted prices are restated for every split up to the download.
-    in_range = (pl.col("ex_date") >= request.start) & (pl.col("ex_date") < request.end)
-    kept = actions.filter((pl.col("kind") == "split") | in_range).drop_nulls(["ex_date", "kind"])
-    return kept.unique(["ticker", "ex_date", "kind"], keep="first", maintain_order=True).sort("ex_date", "kind")
+    day, kind = pl.col("ex_date"), pl.col("kind")
+    in_range = (day >= request.start) & (day < request.end)
+    dated = kind.is_in(["dividend", "halt"]).fill_null(False) & day.is_not_null()
+    kept = actions.filter(~dated | in_range)
+    return kept.unique(maintain_order=True).sort("ex_date", "kind", maintain_order=True)

@@ -32,7 +32,7 @@ def running_database(settings: Settings) -> Iterator[DatabaseUrls]:
 
     The embedded server stops with the last process that leaves such a block. Raises DatabaseUnreachable.
     """
-    if settings.db_host:
+    if settings.db_host and not settings.embedded:
         yield _external(settings)
         return
     server = EmbeddedPostgres(settings.home / "postgres")
@@ -52,31 +52,43 @@ def _external(settings: Settings) -> DatabaseUrls:
         password = settings.db_password.get_secret_value() or None
         return sa.URL.create(driver, settings.db_user, password, settings.db_host, settings.db_port, database)
 
-    ours = url(OUR_DRIVER, settings.db_name)
-    _ensure_database(ours, settings.dagster_db_name, at=f"{settings.db_host}:{settings.db_port}")
+    for name in (settings.db_name, settings.dagster_db_name):
+        if not _opens(url(OUR_DRIVER, name)):
+            # Where neither is there yet, the server's own database is the door to make them.
+            _create(url(OUR_DRIVER, "postgres"), name)
     return DatabaseUrls(
-        ours=ours.render_as_string(hide_password=False),
+        ours=url(OUR_DRIVER, settings.db_name).render_as_string(hide_password=False),
         dagster=url(DAGSTER_DRIVER, settings.dagster_db_name).render_as_string(hide_password=False),
     )
 
 
-def _ensure_database(ours: sa.URL, name: str, *, at: str) -> None:
-    engine = sa.create_engine(ours, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+def _opens(url: sa.URL) -> bool:
+    """Whether the database is there; DatabaseUnreachable when the server cannot be used at all."""
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    try:
+        engine.connect().close()
+    except sa.exc.OperationalError as error:
+        if f'database "{url.database}" does not exist' in str(error.orig):
+            return False
+        raise DatabaseUnreachable(
+            f"cannot connect to PostgreSQL at {url.host}:{url.port} as {url.username!r} to {url.database!r}: "
+            f"{_reason(error)}. Check DB_HOST, DB_PORT, DB_NAME, DB_USER and DB_PASSWORD, or unset DB_HOST to use the "
+            "embedded server."
+        ) from None
+    finally:
+        engine.dispose()
+    return True
+
+
+def _create(server: sa.URL, name: str) -> None:
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
     try:
         with engine.connect() as connection:
-            known = sa.text("SELECT 1 FROM pg_database WHERE datname = :name")
-            exists = connection.execute(known, {"name": name}).first()
-            if not exists:
-                connection.execute(sa.text(f"CREATE DATABASE {engine.dialect.identifier_preparer.quote(name)}"))
-    except sa.exc.OperationalError as error:
+            connection.execute(sa.text(f"CREATE DATABASE {engine.dialect.identifier_preparer.quote(name)}"))
+    except sa.exc.DBAPIError as error:
         raise DatabaseUnreachable(
-            f"cannot connect to PostgreSQL at {at} as {ours.username!r} to {ours.database!r}: {_reason(error)}. "
-            "Check DB_HOST, DB_PORT, DB_NAME, DB_USER and DB_PASSWORD, or unset DB_HOST to use the embedded server."
-        ) from None
-    except sa.exc.ProgrammingError as error:
-        raise DatabaseUnreachable(
-            f"Dagster needs its own database {name!r}, and {ours.username!r} may not create it ({_reason(error)}). "
-            f"Create it once as an administrator, owned by {ours.username!r}, or name another in DAGSTER_DB_NAME."
+            f"there is no database {name!r}, and {server.username!r} cannot create it ({_reason(error)}). "
+            f"Create it as an administrator, owned by {server.username!r}, or name another (DB_NAME, DAGSTER_DB_NAME)."
         ) from None
     finally:
         engine.dispose()

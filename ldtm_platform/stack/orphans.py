@@ -20,13 +20,14 @@ def this_process() -> str:
     return _identity(psutil.Process())
 
 
-def report_orphans(instance: dg.DagsterInstance) -> list[str]:
-    """Report failed every run in flight whose process is gone; call it only while no Dagster daemon runs.
+def report_orphans(instance: dg.DagsterInstance, *, of_daemon: bool) -> list[str]:
+    """Report failed the runs in flight whose process is gone; returns their ids.
 
-    Runs that a terminal executes carry their process and are left alone while it lives; all others were the daemon's.
-    Returns the ids of the runs reported.
+    Runs that a terminal executes carry their process and are left alone while it lives. All others are the daemon's:
+    of_daemon says that none runs now, so that those are orphans too.
     """
-    orphans = [run for run in instance.get_runs(dg.RunsFilter(statuses=IN_FLIGHT)) if not _is_alive(run.tags)]
+    in_flight = instance.get_runs(dg.RunsFilter(statuses=IN_FLIGHT))
+    orphans = [run for run in in_flight if (of_daemon or PROCESS_TAG in run.tags) and not _is_alive(run.tags)]
     for run in orphans:
         instance.report_run_failed(run, "orphaned: its process ended without a word (a crash, a kill, a restart)")
     return [run.run_id for run in orphans]

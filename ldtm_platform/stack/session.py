@@ -42,7 +42,7 @@ def environment(settings: Settings, urls: DatabaseUrls) -> dict[str, str]:
     """The variables that Dagster's processes are started with, after laying out its home."""
     dagster_home = settings.home / "dagster"
     dagster_home.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(PROJECT / "dagster.yaml", dagster_home / "dagster.yaml")
+    _place(PROJECT / "dagster.yaml", dagster_home / "dagster.yaml")
     return {
         **settings.for_children(),
         "DAGSTER_HOME": str(dagster_home),
@@ -52,3 +52,10 @@ def environment(settings: Settings, urls: DatabaseUrls) -> dict[str, str]:
         # Per-partition events of a fleet run are written in batches (1.2 s instead of 5.7 s for 103 tickers).
         "DAGSTER_EVENT_BATCH_SIZE": "100",
     }
+
+
+def _place(source: Path, target: Path) -> None:
+    """Copy by a rename: a process that starts meanwhile must not read half a file."""
+    partial = target.with_name(f".{target.name}.{os.getpid()}")
+    shutil.copyfile(source, partial)
+    partial.replace(target)

@@ -4,6 +4,7 @@ import fcntl
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +29,7 @@ def keep_up(settings: Settings, variables: dict[str, str], announce: Callable[[s
     with only_supervisor(settings.home):
         stop_leftovers(settings.home)
         with dg.DagsterInstance.get() as instance:
-            report_orphans(instance)
+            report_orphans(instance, of_daemon=True)
         with dagster_running(settings, variables) as address:
             announce(address)
             _wait_for_stop()
@@ -53,17 +54,29 @@ def only_supervisor(home: Path) -> Iterator[None]:
 def stop_supervisor(home: Path) -> bool:
     """Stop the home's supervisor and wait for it; whatever a killed one left running is ended too.
 
-    Returns whether anything was running.
+    Returns whether anything was running. Raises StackError when the supervisor does not stop.
     """
     pid = _supervisor(home)
     if pid is not None:
         try:
             process = psutil.Process(pid)
             process.send_signal(signal.SIGTERM)
-            process.wait(STOP_SECONDS)
+            _wait_for_end(process)
         except psutil.NoSuchProcess:
             pass
     return bool(stop_leftovers(home)) or pid is not None
+
+
+def _wait_for_end(process: psutil.Process) -> None:
+    """Wait until it has ended; one that its parent has not collected yet has ended too."""
+    deadline = time.monotonic() + STOP_SECONDS
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > deadline:
+            raise StackError(
+                f"the platform (process {process.pid}) did not stop within {STOP_SECONDS:.0f} s: "
+                f"end it with `kill -9 {process.pid}`, then run `ldtm down` again"
+            )
+        time.sleep(0.1)
 
 
 def _supervisor(home: Path) -> int | None:

@@ -36,16 +36,16 @@ class SessionForecast:
     rows: int
     rows_new: int
     in_sample: int
-    without: dict[str, str]
+    without: dict[str, Absence]
 
-    def facts(self) -> dict[str, type_of_fact | list[str]]:
+    def facts(self) -> dict[str, type_of_fact | dict[str, list[str]]]:
         """The same, to show beside the partition."""
         return {
             "tickers": f"{self.forecast} of {self.asked}",
             "dagster/partition_row_count": self.rows,
             "rows_new": self.rows_new,
             "in_sample": self.in_sample,
-            "without_forecast": [f"{ticker}: {why}" for ticker, why in self.without.items()],
+            "without_forecast": {ticker: list(absence) for ticker, absence in self.without.items()},
         }
 
 
@@ -91,7 +91,7 @@ class SessionForecaster:
             rows=ledger.height,
             rows_new=new.height,
             in_sample=sum(champions[each.ticker].in_sample for each in made),
-            without={ticker: message for ticker, (_, message) in absent.items()},
+            without=absent,
         )
 
     def _record(

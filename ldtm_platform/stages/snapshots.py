@@ -5,13 +5,14 @@ from datetime import date
 import sqlalchemy as sa
 
 from ldtm_platform.models.registry import CHAMPION_FAMILY
-from ldtm_platform.warehouse import fillback, writes
+from ldtm_platform.warehouse import fillback, reads, writes
 
 
-def write_session_snapshots(engine: sa.Engine, session: date) -> int:
-    """Write the snapshots of a session from the ledger in one transaction; returns how many were new."""
+def write_session_snapshots(engine: sa.Engine, session: date) -> tuple[int, int]:
+    """Write the snapshots of a session from the ledger in one transaction; returns (new ones, all of the session)."""
     with engine.begin() as connection:
-        return writes.write_snapshots(connection, run_date=session, family=CHAMPION_FAMILY)
+        written = writes.write_snapshots(connection, run_date=session, family=CHAMPION_FAMILY)
+    return written, reads.snapshots(engine, run_date=session).height
 
 
 def fill_back_through(engine: sa.Engine, through: date) -> fillback.FilledBack:

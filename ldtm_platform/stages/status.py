@@ -7,6 +7,7 @@ from datetime import date
 import polars as pl
 import sqlalchemy as sa
 
+from ldtm_platform.sessions import sessions_between
 from ldtm_platform.warehouse import reads
 
 NAMED = 8
@@ -43,13 +44,16 @@ class Status:
 def platform_status(engine: sa.Engine, tickers: Sequence[str], session: date) -> Status:
     """Compare every ticker of the universe with the newest final session."""
     frame = pl.DataFrame({"ticker": list(tickers)}).join(reads.freshness(engine), on="ticker", how="left")
-    bars_late = frame.filter(pl.col("last_bar").is_null() | (pl.col("last_bar") < session))
+    halted = pl.col("ticker").is_in(reads.halted_tickers(engine, session))
+    bars_late = frame.filter((pl.col("last_bar").is_null() | (pl.col("last_bar") < session)) & ~halted)
     features_late = frame.filter(
         pl.col("last_bar").is_not_null() & (pl.col("last_feature").ne_missing(pl.col("last_bar")))
     )
     skipped = pl.col("last_training_status").eq_missing("skipped")
     without_model = frame.filter(pl.col("trained_through").is_null() & pl.col("last_feature").is_not_null())
-    unpredicted = frame.filter(pl.col("trained_through").is_not_null() & pl.col("last_snapshot").ne_missing(session))
+    unpredicted = frame.filter(
+        pl.col("trained_through").is_not_null() & pl.col("last_snapshot").ne_missing(session) & ~halted
+    )
     late = bars_late.filter(pl.col("state").is_null() | (pl.col("state") == "ok"))
     problems = [
         *_each(frame.filter(pl.col("state").is_not_null() & (pl.col("state") != "ok"))),
@@ -57,6 +61,7 @@ def platform_status(engine: sa.Engine, tickers: Sequence[str], session: date) ->
         *_named(features_late, "features behind their bars", "ldtm features"),
         *_named(without_model.filter(~skipped), "not trained", "ldtm train"),
         *_named(unpredicted, f"no forecast of {session}", "ldtm pipeline"),
+        *_holes(reads.forecast_sessions(engine)),
         *_overdue(engine),
     ]
     stages = pl.DataFrame(
@@ -89,6 +94,17 @@ def _named(frame: pl.DataFrame, what: str, command: str) -> list[Problem]:
     shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
     few = "".join(f" --ticker {name}" for name in names) if len(names) <= NAMED else " --all"
     return [Problem(f"{len(names)} tickers: {what}: {shown}", command + ("" if command.endswith("pipeline") else few))]
+
+
+def _holes(forecast: Sequence[date]) -> list[Problem]:
+    """Sessions between two that were forecast: downtime that nothing made up for."""
+    if not forecast:
+        return []
+    holes = sorted(set(sessions_between(forecast[0], forecast[-1])) - set(forecast))
+    if not holes:
+        return []
+    what = f"{len(holes)} sessions between {holes[0]} and {holes[-1]} have no forecasts"
+    return [Problem(what, f"ldtm pipeline --from {holes[0]} --to {holes[-1]}")]
 
 
 def _overdue(engine: sa.Engine) -> list[Problem]:

@@ -1,6 +1,6 @@
 """Train tickers as one fleet and register what comes out, ticker by ticker, as each finishes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
@@ -32,12 +32,9 @@ class TrainingPlan:
     workers: int
     device: str
     keep: int
-    retrain: bool = False
 
     @classmethod
-    def of(
-        cls, settings: Settings, *, epochs: int | None, workers: int | None, through: str | None, retrain: bool
-    ) -> "TrainingPlan":
+    def of(cls, settings: Settings, *, epochs: int | None, workers: int | None, through: str | None) -> "TrainingPlan":
         """The plan of one run: what it asks for, and the settings for the rest."""
         return cls(
             through=date.fromisoformat(through) if through else settings.latest_session(),
@@ -46,7 +43,6 @@ class TrainingPlan:
             workers=workers or settings.workers,
             device=settings.device,
             keep=settings.keep_checkpoints,
-            retrain=retrain,
         )
 
 
@@ -62,7 +58,7 @@ class _Registry:
     def register(self, manifest: Manifest) -> None:
         """Record a model that the store holds, log its training, make it champion; all in one transaction.
 
-        A version that is registered already changes nothing: a champion that was moved back stays where it is.
+        A version that is registered and kept already changes nothing: a champion that was moved back stays where it is.
         """
         champions = reads.champions(self.engine, date.max, manifest.family)
         present = champions.filter(pl.col("ticker") == manifest.ticker)["trained_through"].to_list()
@@ -80,8 +76,18 @@ class _Registry:
                     reason="trained",
                 )
         # A model that was trained to replay the past is older than those kept, and was asked for all the same.
-        protected = {manifest.version, *champions["version"]}
-        self.store.prune(manifest.ticker, manifest.family, keep=self.keep, protect=protected)
+        self._prune(manifest.ticker, manifest.family, protect={manifest.version, *champions["version"]})
+
+    def _prune(self, ticker: str, family: str, protect: Collection[str]) -> None:
+        """Delete all but the newest checkpoints of a ticker, its champion, and those protected.
+
+        The registry says so first: killed in between, it offers no version whose files may be gone, and the next
+        prune, which goes by what is on disk, deletes them.
+        """
+        on_disk = self.store.versions(ticker, family)
+        with self.engine.begin() as connection:
+            doomed = writes.mark_pruned(connection, [each for each in on_disk[: -self.keep] if each not in protect])
+        self.store.prune(ticker, family, keep=self.keep, protect=set(on_disk) - set(doomed))
 
     def leave_word(self, unfit: Unfit) -> None:
         """Log why a ticker has no new model."""
@@ -113,14 +119,14 @@ def train_tickers(
 ) -> Iterator[Outcome]:
     """Train a model for each ticker; one outcome a ticker as it finishes, with the seed's result line to `say`.
 
-    A ticker that has a sound checkpoint of the same data, settings, seed and code is not trained again unless the plan
-    says so: a run that was killed goes on where it stopped, and registers what the killed one had saved.
+    A ticker that has a sound checkpoint of the same data, settings, seed and code is not trained again, as that would
+    give the same model: a run that was killed goes on where it stopped, and registers what the killed one had saved.
     """
     family = Ldtm(LdtmConfig(max_epochs=plan.epochs))
     registry = _Registry(engine, store, plan.keep, run_id)
     waiting: list[History] = []
     for history in read_histories(engine, tickers, through=plan.through):
-        known = None if plan.retrain else _known(family, store, history, plan.seed)
+        known = _known(family, store, history, plan.seed)
         if known is None:
             waiting.append(history)
         else:
@@ -161,9 +167,9 @@ def _result_line(fitted: Fitted) -> str:
 
 
 def _made(manifest: Manifest, state: str, message: str = "") -> Outcome:
-    skill = {f"test_skill_{name}": value for name, value in manifest.skill["test"].items() if value is not None}
-    total = skill.get("test_skill_total")
-    verdict = "no test data" if total is None else "skill" if total > 0 else "no skill against tomorrow-is-today"
+    skill = {
+        f"test_skill_{name}": round(value, 4) for name, value in manifest.skill["test"].items() if value is not None
+    }
     return Outcome(
         manifest.ticker,
         Result.MADE,
@@ -171,9 +177,9 @@ def _made(manifest: Manifest, state: str, message: str = "") -> Outcome:
         message,
         {
             "version": manifest.version,
-            "verdict": verdict,
+            "verdict": _verdict(manifest.skill["test"].get("total")),
             **skill,
-            "best_val_loss": manifest.best_val_loss,
+            "best_val_loss": round(manifest.best_val_loss, 6),
             "epochs_run": manifest.epochs_run,
             "best_epoch": manifest.best_epoch,
             "duration_sec": round(manifest.duration_sec, 3),
@@ -182,3 +188,10 @@ def _made(manifest: Manifest, state: str, message: str = "") -> Outcome:
             "device": manifest.device,
         },
     )
+
+
+def _verdict(test_skill: float | None) -> str:
+    """One test part of one ticker cannot prove skill; it can show that there is none."""
+    if test_skill is None:
+        return "no test part to judge by"
+    return 'no skill: worse than "tomorrow is today"' if test_skill <= 0 else "smaller test loss, no proof of skill"

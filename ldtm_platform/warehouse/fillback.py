@@ -2,6 +2,8 @@
 
 Only a bar on exactly the target session counts. Its close is restated to the price basis of the run date, so that a
 split between the two is no error. A close or a split that changes later is filled again, and the change is recorded.
+Where the stored bars themselves changed basis after the forecast, as when a vendor names a split late, the actual is
+brought to the basis in which the forecast was made.
 """
 
 from dataclasses import dataclass
@@ -34,7 +36,7 @@ def fill_back(connection: sa.Connection, *, through: date) -> FilledBack:
 
 
 _TARGETS = """
-    SELECT s.id, s.run_date, s.ticker, target.horizon, target.date, target.actual
+    SELECT s.id, s.run_date, s.run_date_close, s.ticker, target.horizon, target.date, target.actual
     FROM ldtm_daily_snapshots s
     CROSS JOIN LATERAL (VALUES
         ('next_day', s.next_day_target_date, s.next_day_actual),
@@ -44,7 +46,7 @@ _TARGETS = """
     WHERE target.date IS NOT NULL"""
 
 # The splits between the two dates are multiplied directly: dividing two cumulative factors could be off in the last
-# digit after an unrelated earlier split, and look like a revision.
+# digit after an unrelated earlier split. A change of basis is a ratio of two closes and rounds: hence the tolerance.
 _FILL = f"""
 WITH targets AS ({_TARGETS} AND target.date <= :through
 ), due AS (
@@ -52,11 +54,12 @@ WITH targets AS ({_TARGETS} AND target.date <= :through
         SELECT ldtm_product(a.value ORDER BY a.ex_date) FROM corporate_actions a
         WHERE a.ticker = targets.ticker AND a.kind = 'split'
           AND a.ex_date > targets.run_date AND a.ex_date <= targets.date
-    ), 1) AS close
+    ), 1) * ldtm_basis_change(targets.run_date_close, origin.close) AS close
     FROM targets
     JOIN market_data_daily bar ON bar.ticker = targets.ticker AND bar.date = targets.date
+    LEFT JOIN market_data_daily origin ON origin.ticker = targets.ticker AND origin.date = targets.run_date
 ), changed AS (
-    SELECT * FROM due WHERE actual IS DISTINCT FROM close
+    SELECT * FROM due WHERE actual IS NULL OR abs(actual - close) > 1e-9 * close
 ), revised AS (
     INSERT INTO ldtm_snapshot_revisions (run_date, ticker, horizon, old_actual, new_actual)
     SELECT run_date, ticker, horizon, actual, close FROM changed WHERE actual IS NOT NULL

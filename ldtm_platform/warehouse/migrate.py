@@ -22,31 +22,31 @@ class ForeignDatabase(Exception):
     """The database holds tables of our names that our migrations did not make."""
 
 
+class DatabaseTooNew(Exception):
+    """The database was upgraded by newer code than this."""
+
+
 def upgrade(engine: sa.Engine, revision: str = "head") -> None:
     """Create or update the schema; does nothing where it is up to date. Safe when several processes call it at once.
 
     Raises:
         ForeignDatabase: tables of our names are there without our version table.
+        DatabaseTooNew: its revision is not known here.
     """
     with _locked(engine) as connection:
         _refuse_foreign_tables(connection)
+        _refuse_newer_revision(connection)
         command.upgrade(_config(connection), revision)
 
 
 def downgrade(engine: sa.Engine, revision: str) -> None:
-    """Take the schema back to a revision; "base" leaves nothing of ours but the empty version table."""
+    """Take the schema back to a revision; "base" leaves nothing of ours but the empty version table.
+
+    Raises DatabaseTooNew when the database's present revision is not known here.
+    """
     with _locked(engine) as connection:
+        _refuse_newer_revision(connection)
         command.downgrade(_config(connection), revision)
-
-
-def current_revision(connection: sa.Connection) -> str | None:
-    """The revision of the database; None before the first upgrade."""
-    return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
-
-
-def head_revision() -> str | None:
-    """The newest revision that this code has."""
-    return ScriptDirectory(str(_MIGRATIONS)).get_current_head()
 
 
 def disagreements(engine: sa.Engine) -> list[str]:
@@ -94,4 +94,15 @@ def _refuse_foreign_tables(connection: sa.Connection) -> None:
         raise ForeignDatabase(
             f"database {connection.engine.url.database!r} already holds {', '.join(ours)}, which these migrations did "
             "not create (an earlier system's database?). Nothing was changed: set DB_NAME to a new, empty database."
+        )
+
+
+def _refuse_newer_revision(connection: sa.Connection) -> None:
+    present = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
+    known = [script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()]
+    if present is not None and present not in known:
+        raise DatabaseTooNew(
+            f"database {connection.engine.url.database!r} is at revision {present!r}, and this code knows none beyond "
+            f"{known[0]!r}: newer code has upgraded it. Nothing was changed: update the code, or set DB_NAME to "
+            "another database."
         )

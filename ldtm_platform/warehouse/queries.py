@@ -1,21 +1,13 @@
 """The SQL of the queries that reads.py runs, where a query is more than a line or two; all parameters are named."""
 
 CHAMPIONS = """
-WITH promoted AS (
-    SELECT DISTINCT ON (p.ticker) p.ticker, p.version FROM model_promotions p JOIN model_versions v USING (version)
-    WHERE p.family = :family AND v.trained_through <= :session
-    ORDER BY p.ticker, p.id DESC
-), trained AS (
-    SELECT DISTINCT ON (ticker) ticker, version FROM model_versions
-    WHERE family = :family AND trained_through <= :session
-    ORDER BY ticker, trained_through DESC, created_at DESC
-), present AS (
-    SELECT ticker, version FROM model_champions WHERE family = :family
-)
-SELECT v.ticker, v.version, v.trained_through, v.trained_through > :session AS in_sample
-FROM present FULL JOIN trained USING (ticker) FULL JOIN promoted USING (ticker)
-JOIN model_versions v ON v.version = coalesce(promoted.version, trained.version, present.version)
-ORDER BY v.ticker COLLATE "C"
+SELECT DISTINCT ON (v.ticker COLLATE "C") v.ticker, v.version, v.trained_through,
+       v.trained_through > :session AS in_sample
+FROM model_versions v
+LEFT JOIN model_champions c ON c.version = v.version AND c.ticker = v.ticker AND c.family = v.family
+WHERE v.family = :family AND v.pruned_at IS NULL AND (v.trained_through <= :session OR c.version IS NOT NULL)
+ORDER BY v.ticker COLLATE "C", v.trained_through <= :session DESC NULLS LAST, c.version IS NOT NULL DESC,
+         v.trained_through DESC, v.created_at DESC
 """
 
 PREDICTION_SKILL = """
@@ -66,22 +58,32 @@ VERSIONS = """
 SELECT v.version, v.trained_through, v.created_at, c.version IS NOT NULL AS is_champion
 FROM model_versions v
 LEFT JOIN model_champions c ON c.version = v.version AND c.ticker = v.ticker AND c.family = v.family
-WHERE v.ticker = :ticker AND v.family = :family
+WHERE v.ticker = :ticker AND v.family = :family AND v.pruned_at IS NULL
 ORDER BY v.trained_through DESC, v.created_at DESC"""
 
-LATEST_FORECASTS = """
-SELECT DISTINCT ON (ticker COLLATE "C") ticker, next_day_close, next_monday_close, one_month_close
-FROM ldtm_run_log
-WHERE mode = 'infer' AND status = 'success' AND run_date = :session
-ORDER BY ticker COLLATE "C", id DESC"""
+LATEST_FORECASTS = f"""
+WITH champion AS ({CHAMPIONS}), newest AS (
+    SELECT DISTINCT ON (p.ticker, p.horizon) p.ticker, p.horizon, p.predicted_close, p.in_sample
+    FROM ldtm_predictions p
+    JOIN champion ON champion.ticker = p.ticker AND champion.version = p.model_version
+    WHERE p.run_date = :session AND p.family = :family
+    ORDER BY p.ticker, p.horizon, p.id DESC
+)
+SELECT ticker,
+       max(predicted_close) FILTER (WHERE horizon = 'next_day') AS next_day_close,
+       max(predicted_close) FILTER (WHERE horizon = 'next_monday') AS next_monday_close,
+       max(predicted_close) FILTER (WHERE horizon = 'one_month') AS one_month_close,
+       bool_or(in_sample) AS in_sample
+FROM newest
+GROUP BY ticker
+ORDER BY ticker COLLATE "C"
+"""
 
 SNAPSHOTS = """
 SELECT * FROM ldtm_daily_snapshots
 WHERE run_date = coalesce(:run_date, run_date) AND ticker = coalesce(:ticker, ticker)
 ORDER BY run_date, ticker COLLATE "C"
 """
-
-RUN_LOG = "SELECT * FROM ldtm_run_log WHERE ticker = coalesce(:ticker, ticker) ORDER BY id DESC LIMIT :last"
 
 INCOMPLETE_TICKERS = """
 SELECT ticker, message FROM market_data_status
@@ -111,3 +113,8 @@ WHERE target.actual IS NULL
                   WHERE a.ticker = s.ticker AND a.kind = 'halt' AND a.ex_date = target.date)
 GROUP BY s.ticker, target.date
 ORDER BY s.ticker COLLATE "C", target.date"""
+
+# Sessions between the first and the last that were forecast.
+FORECAST_SESSIONS = "SELECT DISTINCT run_date FROM ldtm_daily_snapshots ORDER BY run_date"
+
+HALTED = "SELECT ticker FROM corporate_actions WHERE kind = 'halt' AND ex_date = :session ORDER BY ticker COLLATE \"C\""

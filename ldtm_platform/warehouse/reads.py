@@ -8,15 +8,14 @@ import sqlalchemy as sa
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
 from ldtm_platform.features.engineer import restate
+from ldtm_platform.features.feature_set import FEATURES
 from ldtm_platform.warehouse import queries
 from ldtm_platform.warehouse.frames import Schema, copied, selected
-from ldtm_platform.warehouse.tables import FEATURE_COLUMNS, PRICE_COLUMNS
+from ldtm_platform.warehouse.tables import PRICE_COLUMNS
 
 _BARS: Schema = {"ticker": pl.String, "date": pl.Date} | dict.fromkeys(PRICE_COLUMNS, pl.Float64) | {"volume": pl.Int64}
 _ACTIONS: Schema = {"ticker": pl.String, "ex_date": pl.Date, "kind": pl.String, "value": pl.Float64}
-_FEATURES: Schema = {"ticker": pl.String, "date": pl.Date} | dict.fromkeys(
-    [*FEATURE_COLUMNS, "split_factor"], pl.Float64
-)
+_FEATURES: Schema = {"ticker": pl.String, "date": pl.Date} | dict.fromkeys([*FEATURES, "split_factor"], pl.Float64)
 
 
 def bars(engine: sa.Engine, tickers: Sequence[str], *, through: date | None = None) -> pl.DataFrame:
@@ -61,14 +60,15 @@ def features(engine: sa.Engine, tickers: Sequence[str], *, through: date, last: 
 def champions(engine: sa.Engine, session: date, family: str) -> pl.DataFrame:
     """The version that forecasts each ticker for a session: ticker, version, trained_through, in_sample.
 
-    The newest champion trained through the session or earlier; without one, the version trained last by then; without
-    that either, today's champion, marked in_sample because it has seen what it would forecast.
+    Today's champion where it was trained through the session or earlier; else the version trained last by then; without
+    one, today's champion all the same, marked in_sample because it has seen what it would forecast. Versions whose
+    files were pruned do not count.
     """
     return selected(engine, queries.CHAMPIONS, session=session, family=family)
 
 
 def versions(engine: sa.Engine, ticker: str, family: str) -> pl.DataFrame:
-    """The registered versions of a ticker, newest first: version, trained_through, created_at, is_champion."""
+    """The versions of a ticker that are kept, newest first: version, trained_through, created_at, is_champion."""
     return selected(engine, queries.VERSIONS, ticker=ticker, family=family)
 
 
@@ -77,9 +77,12 @@ def model_cards(engine: sa.Engine) -> pl.DataFrame:
     return selected(engine, queries.MODEL_CARDS)
 
 
-def latest_forecasts(engine: sa.Engine, session: date) -> pl.DataFrame:
-    """The newest successful inference of a session: ticker, next_day_close, next_monday_close, one_month_close."""
-    return selected(engine, queries.LATEST_FORECASTS, session=session)
+def latest_forecasts(engine: sa.Engine, session: date, family: str = "ldtm") -> pl.DataFrame:
+    """What the version that `champions` names for a session now has forecast, from the ledger.
+
+    Columns: ticker, next_day_close, next_monday_close, one_month_close, in_sample. No row where it has not forecast.
+    """
+    return selected(engine, queries.LATEST_FORECASTS, session=session, family=family)
 
 
 def signals(engine: sa.Engine, run_date: date | None = None) -> pl.DataFrame:
@@ -115,6 +118,16 @@ def freshness(engine: sa.Engine) -> pl.DataFrame:
     return selected(engine, queries.FRESHNESS)
 
 
+def forecast_sessions(engine: sa.Engine) -> list[date]:
+    """The sessions that have snapshots, oldest first."""
+    return selected(engine, queries.FORECAST_SESSIONS)["run_date"].to_list()
+
+
+def halted_tickers(engine: sa.Engine, session: date) -> list[str]:
+    """The tickers with a recorded halt on the session: they have no bar of it, and nothing mends that."""
+    return selected(engine, queries.HALTED, session=session)["ticker"].to_list()
+
+
 def incomplete_tickers(engine: sa.Engine, tickers: Sequence[str]) -> list[tuple[str, str]]:
     """Those of the tickers whose last ingest found sessions missing, with its message."""
     return selected(engine, queries.INCOMPLETE_TICKERS, tickers=list(tickers)).rows()
@@ -123,11 +136,6 @@ def incomplete_tickers(engine: sa.Engine, tickers: Sequence[str]) -> list[tuple[
 def overdue_targets(engine: sa.Engine) -> pl.DataFrame:
     """Targets that the ticker's bars have reached or passed and that are not filled: ticker, target_date, snapshots."""
     return selected(engine, queries.OVERDUE_TARGETS)
-
-
-def run_log(engine: sa.Engine, *, last: int = 50, ticker: str | None = None) -> pl.DataFrame:
-    """The newest rows of the run log, newest first, of one ticker or of all."""
-    return selected(engine, queries.RUN_LOG, ticker=ticker, last=last)
 
 
 def ingest_states(engine: sa.Engine) -> pl.DataFrame:

@@ -7,9 +7,9 @@ migrations/ (which must agree: see migrate.disagreements). Prices are double pre
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
+from ldtm_platform.features.feature_set import FEATURES
 from ldtm_platform.warehouse.columns import facts, flag, instant, key, maybe, one_of, positive, surrogate_key
 
-FEATURE_COLUMNS = ("open", "high", "low", "close", "volume", "ret1", "ret5", "rsi14", "ma5", "ma10", "ma20")
 PRICE_COLUMNS = ("open", "high", "low", "close")
 
 metadata = sa.MetaData(
@@ -129,7 +129,7 @@ engineered_features = sa.Table(
     metadata,
     key("ticker", sa.Text),
     key("date", sa.Date),
-    *facts(sa.Double, *FEATURE_COLUMNS),
+    *facts(sa.Double, *FEATURES),
     *facts(sa.Double, "split_factor"),
     positive("split_factor"),
     comment="The 11 features of each session, in the price basis of that session",
@@ -151,8 +151,9 @@ model_versions = sa.Table(
     *maybe(sa.Integer, "rows"),
     *maybe(sa.Double, "duration_sec"),
     instant("created_at"),
+    *maybe(sa.DateTime(timezone=True), "pruned_at"),
     sa.Index(None, "ticker", "family", "trained_through"),
-    comment="The manifest of every trained model",
+    comment="The manifest of every trained model, and since when its files are deleted",
 )
 
 model_promotions = sa.Table(
@@ -238,7 +239,7 @@ ldtm_daily_snapshots = sa.Table(
     one_of("next_day_direction_pred", "UP", "DOWN"),
     one_of("next_day_direction_actual", "UP", "DOWN"),
     sa.Index(None, "ticker"),
-    comment="The champion's first prediction of each session and what came true, in the price basis of run_date",
+    comment="The official prediction of each session and what came true, in the price basis of run_date",
 )
 
 ldtm_snapshot_revisions = sa.Table(

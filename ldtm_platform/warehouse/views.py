@@ -46,6 +46,17 @@ PRODUCT = Definition(
     "DROP AGGREGATE ldtm_product(double precision)",
 )
 
+# From the basis of the bars stored now to that of a forecast, by the run date's close then and now. No correction of a
+# close is that large; no split is smaller.
+BASIS_CHANGE = Definition(
+    """
+CREATE FUNCTION ldtm_basis_change(frozen double precision, stored double precision) RETURNS double precision
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN greatest(frozen / stored, stored / frozen) > 1.2 THEN frozen / stored ELSE 1 END
+$$""",
+    "DROP FUNCTION ldtm_basis_change(double precision, double precision)",
+)
+
 # The forward cumulative factor G: a price of day t in the basis of day a is price * (G(t) / G(a)). No row: G is 1.
 SPLIT_REGIMES = view(
     "market_data_split_regimes",
@@ -102,8 +113,10 @@ LEFT JOIN market_data_split_regimes own
     ON own.ticker = p.ticker AND p.target_date >= own.from_date AND p.target_date < own.until_date
 LEFT JOIN market_data_split_regimes basis
     ON basis.ticker = p.ticker AND p.price_basis >= basis.from_date AND p.price_basis < basis.until_date
+LEFT JOIN market_data_daily origin ON origin.ticker = p.ticker AND origin.date = p.run_date
 CROSS JOIN LATERAL (
-    SELECT bar.close * (coalesce(own.split_factor, 1) / coalesce(basis.split_factor, 1)) AS actual_close
+    SELECT bar.close * (coalesce(own.split_factor, 1) / coalesce(basis.split_factor, 1))
+        * ldtm_basis_change(p.run_date_close, origin.close) AS actual_close
 ) a""",
 )
 
@@ -126,6 +139,7 @@ WITH recent AS (
            (array_agg(next_day_close_pred ORDER BY run_date DESC))[1] AS latest_next_day_pred,
            count(*) AS predicted_days,
            count(next_monday_pct_error) AS evaluated_mondays,
+           count(next_day_pct_error) FILTER (WHERE is_replay) AS replayed_days,
            avg(persistence_abs_pct_error) FILTER (WHERE next_day_pct_error IS NOT NULL) AS persistence_avg_abs_pct_error
     FROM recent
     GROUP BY ticker
@@ -134,7 +148,7 @@ SELECT ticker, evaluated_days, avg_abs_pct_error, avg_abs_pct_error_weekly,
        100::double precision * correct_directions / nullif(evaluated_directions, 0) AS direction_accuracy_pct,
        latest_run_date, latest_next_day_pred,
        predicted_days, evaluated_directions, correct_directions, evaluated_mondays, persistence_avg_abs_pct_error,
-       1 - avg_abs_pct_error / nullif(persistence_avg_abs_pct_error, 0) AS skill_vs_persistence
+       1 - avg_abs_pct_error / nullif(persistence_avg_abs_pct_error, 0) AS skill_vs_persistence, replayed_days
 FROM scored""",
 )
 
@@ -192,6 +206,7 @@ DEFINITIONS = (
     only_added("ldtm_predictions"),
     only_added("model_promotions"),
     PRODUCT,
+    BASIS_CHANGE,
     SPLIT_REGIMES,
     ADJUSTED,
     CHAMPIONS,

@@ -1,6 +1,6 @@
 """One function per business write; each runs inside the caller's transaction, so that a run is written whole or not."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -8,6 +8,7 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from ldtm_platform.warehouse import statements
 from ldtm_platform.warehouse.bulk import append, staged, upsert
 from ldtm_platform.warehouse.tables import (
     engineered_features,
@@ -20,7 +21,7 @@ from ldtm_platform.warehouse.tables import (
 
 
 class UnknownVersion(Exception):
-    """A model version was named that is not registered, or that never held the title."""
+    """A model version was named that is not registered, whose files are gone, or that never held the title."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,8 @@ def replace_features(connection: sa.Connection, ticker: str, frame: pl.DataFrame
         raise ValueError(f"features of {', '.join(others)} were handed over as those of {ticker}")
     done = upsert(connection, engineered_features, frame)
     kept = {"ticker": ticker, "dates": frame["date"].to_list()}
-    deleted = connection.execute(sa.text(_DELETE_OTHER_FEATURES), kept).rowcount
+    deleted = connection.execute(sa.text(statements.DELETE_OTHER_FEATURES), kept).rowcount
     return FeaturesReplaced(done.inserted, done.updated, done.unchanged, deleted)
-
-
-_DELETE_OTHER_FEATURES = """
-DELETE FROM engineered_features stored
-WHERE ticker = :ticker
-  AND NOT EXISTS (SELECT 1 FROM unnest(cast(:dates AS date[])) AS kept(date) WHERE kept.date = stored.date)"""
 
 
 def quarantine(connection: sa.Connection, frame: pl.DataFrame) -> int:
@@ -61,18 +56,8 @@ def quarantine(connection: sa.Connection, frame: pl.DataFrame) -> int:
     if frame.is_empty():
         return 0
     with staged(connection, market_data_quarantine, frame) as stage:
-        statement = _QUARANTINE.format(stage=stage, columns=", ".join(frame.columns))
+        statement = statements.QUARANTINE.format(stage=stage, columns=", ".join(frame.columns))
         return int(connection.execute(sa.text(statement)).scalar_one())
-
-
-_QUARANTINE = """
-WITH written AS (
-    INSERT INTO market_data_quarantine AS stored ({columns})
-    SELECT DISTINCT ON (payload_sha, reason) {columns} FROM {stage}
-    ON CONFLICT (payload_sha, reason) DO UPDATE SET seen_count = stored.seen_count + 1, last_seen_at = now()
-    RETURNING stored.xmax = 0 AS is_new
-)
-SELECT count(*) FILTER (WHERE is_new) FROM written"""
 
 
 def append_predictions(connection: sa.Connection, frame: pl.DataFrame) -> pl.DataFrame:
@@ -82,24 +67,29 @@ def append_predictions(connection: sa.Connection, frame: pl.DataFrame) -> pl.Dat
 
     Columns: run_date, ticker, family, model_version, horizon, target_date, run_date_close, predicted_close,
     trained_through (null for a model without training), data_hash, price_basis, in_sample, is_replay, and optionally
-    generated_at. The first (model_version, data_hash) of a (run_date, ticker, family) is the official one; rows of any
-    other are marked late. A row trained past its run_date is marked in-sample whatever the frame says.
+    generated_at. A row trained past its run_date is marked in-sample whatever the frame says. The first
+    (model_version, data_hash) of a (run_date, ticker, family) that is not in-sample is the official one; rows of any
+    other are marked late. In-sample rows are late as soon as there are others, so they stand in only until then.
     """
     if frame.is_empty():
         return pl.DataFrame(schema=_NEW_PREDICTIONS)
     maker = pl.concat_str("model_version", "data_hash", separator=" ")
-    ranked = frame.with_columns(is_late=maker != maker.first().over("run_date", "ticker", "family"))
+    first, honest = maker.first(), maker.filter(~pl.col("in_sample")).first()
+    official = pl.when("in_sample").then(first.over(_FORECAST)).otherwise(honest.over(_FORECAST))
+    seen = pl.col("in_sample") | (pl.col("trained_through") > pl.col("run_date")).fill_null(value=False)
+    ranked = frame.with_columns(in_sample=seen).with_columns(is_late=maker != official)
     # Two writers at once could otherwise both be the first.
     connection.execute(sa.text("LOCK TABLE ldtm_predictions IN SHARE ROW EXCLUSIVE MODE"))
     with staged(connection, ldtm_predictions, ranked) as stage:
         plain = [name for name in frame.columns if name != "in_sample"]
-        statement = _APPEND_PREDICTIONS.format(
+        statement = statements.APPEND_PREDICTIONS.format(
             stage=stage, columns=", ".join(plain), sent=", ".join(f"sent.{name}" for name in plain)
         )
         added = [tuple(row) for row in connection.execute(sa.text(statement))]
     return pl.DataFrame(added, schema=_NEW_PREDICTIONS, orient="row")
 
 
+_FORECAST = ("run_date", "ticker", "family")
 _NEW_PREDICTIONS = {
     "run_date": pl.Date,
     "ticker": pl.String,
@@ -109,55 +99,14 @@ _NEW_PREDICTIONS = {
     "is_late": pl.Boolean,
 }
 
-_APPEND_PREDICTIONS = """
-INSERT INTO ldtm_predictions ({columns}, in_sample, is_late)
-SELECT {sent}, sent.in_sample OR coalesce(sent.trained_through > sent.run_date, false),
-       CASE WHEN official.id IS NULL THEN sent.is_late
-            ELSE (official.model_version, official.data_hash) <> (sent.model_version, sent.data_hash) END
-FROM {stage} sent
-LEFT JOIN LATERAL (
-    SELECT * FROM ldtm_predictions p
-    WHERE p.run_date = sent.run_date AND p.ticker = sent.ticker AND p.family = sent.family AND NOT p.is_late
-    LIMIT 1
-) official ON true
-ON CONFLICT ON CONSTRAINT ldtm_predictions_once_key DO NOTHING
-RETURNING run_date, ticker, family, model_version, horizon, is_late"""
-
 
 def write_snapshots(connection: sa.Connection, *, run_date: date, family: str) -> int:
     """Write the snapshot of each ticker that has an official ledger row of the champion's family; returns how many.
 
-    A snapshot that is there stands: running a session again never rewrites what was officially predicted.
+    A snapshot that is there stands: running a session again never rewrites what was officially predicted. Only one
+    that is in-sample gives way, whole and with its actuals to be filled again, to a forecast that is not.
     """
-    return connection.execute(sa.text(_WRITE_SNAPSHOTS), {"run_date": run_date, "family": family}).rowcount
-
-
-_WRITE_SNAPSHOTS = """
-WITH official AS (
-    SELECT run_date, ticker, min(run_date_close) AS run_date_close, min(model_version) AS model_version,
-           max(generated_at) AS generated_at, bool_or(in_sample) AS in_sample, bool_or(is_replay) AS is_replay,
-           max(predicted_close) FILTER (WHERE horizon = 'next_day') AS next_day_pred,
-           max(predicted_close) FILTER (WHERE horizon = 'next_monday') AS next_monday_pred,
-           max(predicted_close) FILTER (WHERE horizon = 'one_month') AS one_month_pred,
-           max(target_date) FILTER (WHERE horizon = 'next_day') AS next_day_target,
-           max(target_date) FILTER (WHERE horizon = 'next_monday') AS next_monday_target,
-           max(target_date) FILTER (WHERE horizon = 'one_month') AS one_month_target
-    FROM ldtm_predictions
-    WHERE run_date = :run_date AND family = :family AND NOT is_late
-    GROUP BY run_date, ticker
-)
-INSERT INTO ldtm_daily_snapshots (
-    run_date, ticker, generated_at, next_day_close_pred, next_monday_close_pred, one_month_close_pred, run_date_close,
-    next_day_direction_pred, source_run_log_id, next_day_target_date, next_monday_target_date, one_month_target_date,
-    model_version, in_sample, is_replay)
-SELECT run_date, ticker, generated_at, next_day_pred, next_monday_pred, one_month_pred, run_date_close,
-       CASE WHEN next_day_pred > run_date_close THEN 'UP' WHEN next_day_pred <= run_date_close THEN 'DOWN' END,
-       (SELECT max(id) FROM ldtm_run_log run
-        WHERE run.ticker = official.ticker AND run.mode = 'infer' AND run.status = 'success'
-          AND run.run_date = official.run_date AND run.model_version = official.model_version),
-       next_day_target, next_monday_target, one_month_target, model_version, in_sample, is_replay
-FROM official
-ON CONFLICT (run_date, ticker) DO NOTHING"""
+    return connection.execute(sa.text(statements.WRITE_SNAPSHOTS), {"run_date": run_date, "family": family}).rowcount
 
 
 def log_runs(connection: sa.Connection, frame: pl.DataFrame) -> int:
@@ -180,25 +129,48 @@ def log_absences(connection: sa.Connection, frame: pl.DataFrame) -> int:
 def register_version(connection: sa.Connection, manifest: Mapping[str, object]) -> bool:
     """Record a trained model's manifest (the fields of model_versions); False when the version is known already.
 
-    Fields that the table lacks are left out. Raises KeyError for a manifest without version, family or ticker.
+    A version that was pruned and is there again is recorded anew. Fields that the table lacks are left out. Raises
+    KeyError for a manifest without version, family or ticker.
     """
     required = {name: manifest[name] for name in ("version", "family", "ticker")}
     known = {column.name: manifest[column.name] for column in model_versions.columns if column.name in manifest}
-    statement = insert(model_versions).values(known | required).on_conflict_do_nothing()
-    return connection.execute(statement.returning(model_versions.c.version)).first() is not None
+    statement = insert(model_versions).values(known | required)
+    again = statement.on_conflict_do_update(
+        index_elements=["version"], set_=known | {"pruned_at": None}, where=model_versions.c.pruned_at.is_not(None)
+    )
+    return connection.execute(again.returning(model_versions.c.version)).first() is not None
+
+
+def mark_pruned(connection: sa.Connection, versions: Sequence[str]) -> list[str]:
+    """Record that the files of these versions are to be deleted; returns those that may be: all but champions.
+
+    A version that is not registered may be deleted too. Delete only after the transaction has committed.
+    """
+    table = model_versions.c
+    # A promotion that is under way holds the row: wait for it, then look who is champion.
+    connection.execute(sa.select(table.version).where(table.version.in_(versions)).with_for_update())
+    holding = set(connection.execute(sa.text("SELECT version FROM model_champions")).scalars())
+    free = [version for version in versions if version not in holding]
+    connection.execute(
+        sa.update(model_versions)
+        .where(table.version.in_(free), table.pruned_at.is_(None))
+        .values(pruned_at=sa.func.now())
+    )
+    return free
 
 
 def promote(connection: sa.Connection, *, ticker: str, family: str, version: str, reason: str) -> bool:
     """Make a registered version the champion of its ticker and family; False when it is that already.
 
-    Raises UnknownVersion when no such version of this ticker and family is registered.
+    Raises UnknownVersion when no such version of this ticker and family is registered, or its files were pruned.
     """
-    registered = sa.select(model_versions.c.version).where(
-        model_versions.c.version == version, model_versions.c.ticker == ticker, model_versions.c.family == family
+    table = model_versions.c
+    registered = sa.select(table.version).where(
+        table.version == version, table.ticker == ticker, table.family == family, table.pruned_at.is_(None)
     )
-    if connection.execute(registered).first() is None:
+    if connection.execute(registered.with_for_update(read=True)).first() is None:
         raise UnknownVersion(
-            f"no {family} model {version!r} of {ticker} is registered: train it, or look at its name again"
+            f"no {family} model {version!r} of {ticker} is registered and kept: train it, or look at its name again"
         )
     history = _promotions(connection, ticker=ticker, family=family)
     if history and history[-1] == version:
@@ -211,7 +183,8 @@ def promote(connection: sa.Connection, *, ticker: str, family: str, version: str
 def rollback_champion(connection: sa.Connection, ticker: str) -> str:
     """Give the title back to the version that held it before the ticker's present champion first did; returns it.
 
-    Raises UnknownVersion when there is no earlier champion of the same family.
+    Versions whose files were pruned are passed over. Raises UnknownVersion when there is no earlier champion of the
+    same family, or none that is kept.
     """
     table = model_promotions.c
     newest = sa.select(table.family).where(table.ticker == ticker).order_by(table.id.desc()).limit(1)
@@ -220,8 +193,19 @@ def rollback_champion(connection: sa.Connection, ticker: str) -> str:
     earlier = history[: history.index(history[-1])] if history else []
     if family is None or not earlier:
         raise UnknownVersion(f"{ticker} has no earlier champion to go back to")
-    promote(connection, ticker=ticker, family=family, version=earlier[-1], reason=f"rolled back from {history[-1]}")
-    return earlier[-1]
+    pruned = sa.select(model_versions.c.version).where(
+        model_versions.c.version.in_(earlier), model_versions.c.pruned_at.is_not(None)
+    )
+    gone = set(connection.execute(pruned).scalars())
+    kept = [version for version in earlier if version not in gone]
+    if not kept:
+        raise UnknownVersion(
+            f"{ticker} has no earlier champion left on disk to go back to: {', '.join(dict.fromkeys(earlier))} "
+            f"{'was' if len(gone) == 1 else 'were'} pruned (keep_checkpoints says how many are kept). {history[-1]} "
+            "stays champion; training through an earlier session makes an earlier model again"
+        )
+    promote(connection, ticker=ticker, family=family, version=kept[-1], reason=f"rolled back from {history[-1]}")
+    return kept[-1]
 
 
 def _promotions(connection: sa.Connection, *, ticker: str, family: str) -> list[str]:

@@ -158,6 +158,95 @@ def test_a_split_found_earlier_is_withdrawn_when_the_vendor_names_its_day(bars: 
     assert result.restated["close"].to_list() == pytest.approx(truth["close"].to_list()[60:80], abs=0.06)
 
 
+WRONG_DAYS = {"named too early": SESSIONS[66], "named too late": SESSIONS[94]}
+
+
+def misnamed(bars: pl.DataFrame, *filed: date) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """The truth of a 4:1 split on session 80, what the vendor sends, and what was stored by the split days on file."""
+    truth = with_split(bars, SESSIONS[80], 4.0)
+    sent = adjusted(truth, splits((SESSIONS[80], 4.0)), END)
+    return truth, cents(sent), to_raw(sent, splits(*((day, 4.0) for day in filed))).cast({"volume": pl.Int64})
+
+
+@pytest.mark.parametrize("wrong", WRONG_DAYS.values(), ids=WRONG_DAYS.keys())
+def test_a_split_named_again_on_another_day_has_moved_and_its_rows_become_right(
+    bars: pl.DataFrame, wrong: date
+) -> None:
+    truth, sent, stored = misnamed(bars, wrong)
+    result = compared(stored, sent, known=splits((wrong, 4.0), detected=False), named=splits((SESSIONS[80], 4.0)))
+    between = [day for day in SESSIONS if min(wrong, SESSIONS[80]) <= day < max(wrong, SESSIONS[80])]
+    assert (result.contradiction, result.inferred.height) == (None, 0)
+    assert result.withdrawn.rows() == [("A", wrong, 4.0)]
+    assert result.restated["date"].to_list() == between
+    true_closes = truth.filter(pl.col("date").is_in(between))["close"].to_list()
+    assert result.restated["close"].to_list() == pytest.approx(true_closes, abs=0.021)
+
+
+def test_a_split_left_on_file_beside_its_right_day_is_withdrawn_too(bars: pl.DataFrame) -> None:
+    wrong, right = SESSIONS[66], SESSIONS[80]
+    truth, sent, stored = misnamed(bars, wrong, right)
+    known = splits((wrong, 4.0), (right, 4.0), detected=False)
+    result = compared(stored, sent, known=known, named=splits((right, 4.0)))
+    assert result.withdrawn.rows() == [("A", wrong, 4.0)]
+    assert result.restated["date"].to_list() == SESSIONS[:66]
+    assert result.restated["close"].to_list() == pytest.approx(truth["close"].to_list()[:66], abs=0.021)
+
+
+def test_a_moved_split_asks_for_the_bars_before_it(bars: pl.DataFrame) -> None:
+    _, sent, stored = misnamed(bars, SESSIONS[66])
+    known, named = splits((SESSIONS[66], 4.0), detected=False), splits((SESSIONS[80], 4.0))
+    assert compared(stored, sent.slice(90), known=known, named=named).needs_full_history
+
+
+def test_raw_prices_stay_when_a_split_moves(bars: pl.DataFrame) -> None:
+    truth, _, _ = misnamed(bars)
+    known, named = splits((SESSIONS[66], 4.0), detected=False), splits((SESSIONS[80], 4.0))
+    result = compared(truth, truth, known=known, named=named, price_basis="raw")
+    assert result.withdrawn.rows() == [("A", SESSIONS[66], 4.0)]
+    assert (result.restated.height, result.unchanged) == (0, truth.height)
+
+
+@pytest.mark.parametrize(
+    "named",
+    [splits(), splits((SESSIONS[76], 4.0)), splits((SESSIONS[70], 2.0)), splits((SESSIONS[60], 4.0))],
+    ids=["none is named", "16 sessions away", "another value", "it is named still"],
+)
+def test_a_named_split_is_withdrawn_only_for_its_own_like_nearby(bars: pl.DataFrame, named: pl.DataFrame) -> None:
+    known = splits((SESSIONS[60], 4.0), detected=False)
+    assert compared(bars, bars, known=known, named=named, price_basis="raw").withdrawn.is_empty()
+    near = splits((SESSIONS[75], 4.0))
+    assert compared(bars, bars, known=known, named=near, price_basis="raw").withdrawn.height == 1
+
+
+def test_a_split_moved_to_a_day_that_prices_are_not_adjusted_for_yet_stores_nothing(bars: pl.DataFrame) -> None:
+    known, named = splits((SESSIONS[90], 4.0), detected=False), splits((SESSIONS[102], 4.0))
+    stored = to_raw(bars.head(100), known).cast({"volume": pl.Int64})
+    result = compared(stored, bars.head(100), known=known, named=named)
+    assert "the prices before it are not adjusted" in str(result.contradiction)
+
+
+def test_a_corrected_split_value_puts_the_rows_before_it_right(bars: pl.DataFrame) -> None:
+    truth, sent, _ = misnamed(bars)
+    stored = to_raw(sent, splits((SESSIONS[80], 2.0))).cast({"volume": pl.Int64})
+    known = splits((SESSIONS[80], 2.0), detected=False)
+    result = compared(stored, sent, known=known, named=splits((SESSIONS[80], 4.0)))
+    assert (result.contradiction, result.withdrawn.height, result.inferred.height) == (None, 0, 0)
+    assert result.restated["date"].to_list() == SESSIONS[:80]
+    assert result.restated["close"].to_list() == pytest.approx(truth["close"].to_list()[:80], abs=0.021)
+
+
+@pytest.mark.parametrize(("overlapping", "changed", "refused"), [(20, 11, True), (20, 10, False), (19, 19, False)])
+def test_raw_closes_are_not_rewritten_wholesale(
+    bars: pl.DataFrame, overlapping: int, changed: int, refused: bool
+) -> None:
+    rewritten = pl.col("date") < SESSIONS[changed]
+    prices = [pl.when(rewritten).then(pl.col(name) * 1.1).otherwise(name) for name in ("open", "high", "low", "close")]
+    result = compared(bars.head(overlapping), bars.with_columns(prices), price_basis="raw")
+    assert (result.contradiction is not None) == refused
+    if refused:
+        assert "11 of the 20 closes that are stored already differ" in str(result.contradiction)
+
+
 def test_a_split_named_late_puts_rows_stored_on_the_wrong_basis_right(bars: pl.DataFrame) -> None:
     named = splits((SESSIONS[50], 4.0))
     result = compared(bars, bars, named=named)

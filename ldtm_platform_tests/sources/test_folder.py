@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from ldtm_platform.prices.actions import split_good_and_bad_actions
 from ldtm_platform.prices.bars import split_good_and_bad
 from ldtm_platform.sources.base import BAR_COLUMNS, BarRequest, SourceError, TickerBars
 from ldtm_platform.sources.folder import FolderSource
@@ -79,6 +80,34 @@ def test_actions_come_from_columns_and_from_the_actions_file(tmp_path: Path) -> 
         ("A", date(2024, 1, 5), "halt", None),
         # After the range: the prices are adjusted for it all the same.
         ("A", date(2024, 6, 10), "split", 10.0),
+    ]
+
+
+def test_the_actions_file_wins_over_the_columns_of_the_same_day_and_kind(tmp_path: Path) -> None:
+    columns = bars_of("A").with_columns(dividends=pl.Series([0.0, 0.0, 0.3]), stock_splits=pl.Series([0.0, 2.0, 2.0]))
+    columns.write_parquet(tmp_path / "p.parquet")
+    (tmp_path / "actions.csv").write_text(f"ticker,ex_date,kind,value\nA,{DAYS[2]},split,4\nA,{DAYS[2]},split,4\n")
+    (answer,) = fetched(tmp_path, "A")
+    assert answer.actions.rows() == [
+        ("A", DAYS[1], "split", 2.0),
+        ("A", DAYS[2], "dividend", 0.3),
+        ("A", DAYS[2], "split", 4.0),
+    ]
+
+
+def test_actions_that_contradict_each_other_or_lack_a_date_are_handed_on_to_be_judged(tmp_path: Path) -> None:
+    bars_of("A").with_columns(stock_splits=pl.Series([0.0, 0.0, 2.0])).write_parquet(tmp_path / "p.parquet")
+    (tmp_path / "actions.csv").write_text(
+        f"ticker,ex_date,kind,value\nA,{DAYS[2]},split,4\nA,{DAYS[2]},split,5\nA,10.06.2024,split,10\nA,,dividend,1\n"
+        "A,2024-06-10,Split,3\nA,2024-01-05,,\nA,2024-06-11,dividend,1\n"
+    )
+    (answer,) = fetched(tmp_path, "A")
+    good_actions, bad = split_good_and_bad_actions(answer.actions)
+    assert good_actions.is_empty()
+    assert sorted(bad["reason"]) == [
+        *["another action of the same kind and day says otherwise"] * 2,
+        *["the action has no date"] * 2,
+        *["the kind of action is none of split, dividend, halt"] * 2,
     ]
 
 

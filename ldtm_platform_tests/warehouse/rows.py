@@ -7,9 +7,10 @@ from typing import Any
 import polars as pl
 import sqlalchemy as sa
 
+from ldtm_platform.features.feature_set import FEATURES
 from ldtm_platform.horizons import targets
 from ldtm_platform.warehouse.bulk import append, upsert
-from ldtm_platform.warehouse.tables import FEATURE_COLUMNS, corporate_actions, market_data_daily
+from ldtm_platform.warehouse.tables import corporate_actions, market_data_daily
 from ldtm_platform.warehouse.writes import append_predictions, register_version, write_snapshots
 
 WEDNESDAY = date(2026, 4, 22)  # its targets: Thursday 04-23, Monday 04-27, Thursday 05-21
@@ -77,7 +78,7 @@ def features_of(ticker: str, closes: Mapping[date, float], factors: list[float])
     """Feature rows whose every feature is the close."""
     values = [float(close) for close in closes.values()]
     return pl.DataFrame(
-        {"ticker": ticker, "date": list(closes)} | dict.fromkeys(FEATURE_COLUMNS, values) | {"split_factor": factors}
+        {"ticker": ticker, "date": list(closes)} | dict.fromkeys(FEATURES, values) | {"split_factor": factors}
     )
 
 

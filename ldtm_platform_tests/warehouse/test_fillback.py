@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from ldtm_platform.warehouse.fillback import FilledBack, fill_back
 from ldtm_platform.warehouse.reads import overdue_targets, snapshots
-from ldtm_platform_tests.warehouse.rows import query, store_action, store_bars, store_snapshot
+from ldtm_platform_tests.warehouse.rows import WEDNESDAY, query, store_action, store_bars, store_snapshot
 
 THURSDAY, FRIDAY, MONDAY, MONTH = date(2026, 4, 23), date(2026, 4, 24), date(2026, 4, 27), date(2026, 5, 21)
 
@@ -137,6 +137,50 @@ def test_an_unrelated_earlier_split_that_becomes_known_later_revises_nothing(eng
     fill(engine, THURSDAY)
     store_action(engine, "AAPL", date(2020, 8, 31), 1 / 3)
     assert fill(engine, THURSDAY) == FilledBack(updated=0, revised=0, pending=2, missing=0)
+
+
+@pytest.mark.parametrize("factor", [2.0, 10.0, 0.25, 1.5, 1 / 3])
+def test_bars_that_change_basis_after_the_forecast_revise_nothing(engine: sa.Engine, factor: float) -> None:
+    store_bars(engine, "AAPL", {WEDNESDAY: 100.0, THURSDAY: 98.7, MONDAY: 103.3})
+    store_snapshot(engine, "AAPL", next_day=101.0, one_month=110.0)
+    fill(engine, MONDAY)
+    before = snapshots(engine)
+    # A split of the Friday that is named late: the raw bars before it are other numbers than they were.
+    store_action(engine, "AAPL", FRIDAY, factor)
+    store_bars(engine, "AAPL", {WEDNESDAY: 100.0 * factor, THURSDAY: 98.7 * factor})
+    assert fill(engine, MONDAY) == FilledBack(updated=0, revised=0, pending=1, missing=0)
+    assert snapshots(engine).equals(before)
+    assert query(engine, "SELECT * FROM ldtm_snapshot_revisions") == []
+
+
+def test_a_target_that_matures_after_a_change_of_basis_is_filled_on_the_basis_of_its_forecast(
+    engine: sa.Engine,
+) -> None:
+    store_snapshot(engine, "AAPL", next_day=101.0, one_month=110.0)
+    store_action(engine, "AAPL", FRIDAY, 2.0)
+    store_bars(engine, "AAPL", {WEDNESDAY: 200.0, THURSDAY: 204.0, MONDAY: 99.0})
+    fill(engine, MONDAY)
+    row = only(engine)
+    assert (row["next_day_actual"], row["next_monday_actual"]) == (102.0, 99.0)
+    assert (row["next_day_direction_actual"], row["next_day_direction_correct"]) == ("UP", True)
+
+
+@pytest.mark.parametrize("stored", [119.0, 84.0, 100.0001])
+def test_a_correction_of_the_run_dates_close_is_no_change_of_basis(engine: sa.Engine, stored: float) -> None:
+    store_snapshot(engine, "AAPL", next_day=101.0, one_month=110.0)
+    store_bars(engine, "AAPL", {WEDNESDAY: stored, THURSDAY: 98.0})
+    fill(engine, THURSDAY)
+    assert only(engine)["next_day_actual"] == 98.0
+
+
+def test_an_actual_that_differs_by_rounding_only_is_left_as_it_is(engine: sa.Engine) -> None:
+    store_snapshot(engine, "AAPL", next_day=101.0, one_month=110.0)
+    store_bars(engine, "AAPL", {THURSDAY: 98.0})
+    fill(engine, THURSDAY)
+    store_bars(engine, "AAPL", {THURSDAY: 98.0 * (1 + 5e-10)})
+    assert fill(engine, THURSDAY) == FilledBack(updated=0, revised=0, pending=2, missing=0)
+    store_bars(engine, "AAPL", {THURSDAY: 98.0 * (1 + 5e-9)})
+    assert fill(engine, THURSDAY).revised == 1
 
 
 def test_a_call_for_an_earlier_day_takes_nothing_back(engine: sa.Engine) -> None:

@@ -10,10 +10,28 @@ from polars.testing import assert_frame_equal
 
 from ldtm_platform.features.feature_set import FEATURES
 from ldtm_platform.warehouse import reads
-from ldtm_platform.warehouse.bulk import append, upsert
-from ldtm_platform.warehouse.tables import FEATURE_COLUMNS, market_data_status
-from ldtm_platform.warehouse.writes import FeaturesReplaced, log_runs, quarantine, replace_features
-from ldtm_platform_tests.warehouse.rows import features_of, query, store_action, store_bars, store_snapshot
+from ldtm_platform.warehouse.bulk import upsert
+from ldtm_platform.warehouse.tables import engineered_features, market_data_status
+from ldtm_platform.warehouse.writes import (
+    FeaturesReplaced,
+    append_predictions,
+    log_runs,
+    promote,
+    quarantine,
+    replace_features,
+    rollback_champion,
+)
+from ldtm_platform_tests.warehouse.rows import (
+    FAMILY,
+    WEDNESDAY,
+    features_of,
+    forecast,
+    query,
+    store_action,
+    store_bars,
+    store_snapshot,
+    store_version,
+)
 
 DAYS = [date(2024, 6, 6), date(2024, 6, 7), date(2024, 6, 10), date(2024, 6, 11)]
 
@@ -24,8 +42,8 @@ def store_features(engine: sa.Engine, ticker: str, closes: list[float], factors:
         return replace_features(connection, ticker, frame)
 
 
-def test_the_feature_columns_are_the_feature_set_in_its_order() -> None:
-    assert FEATURES == FEATURE_COLUMNS
+def test_the_table_holds_the_feature_set_in_its_order() -> None:
+    assert tuple(engineered_features.columns.keys()) == ("ticker", "date", *FEATURES, "split_factor")
 
 
 def test_features_are_on_the_basis_of_the_last_row_read(engine: sa.Engine) -> None:
@@ -34,7 +52,7 @@ def test_features_are_on_the_basis_of_the_last_row_read(engine: sa.Engine) -> No
     assert after["close"].to_list() == [1200.0 * 0.1, 1208.88 * 0.1, 121.79, 120.91]
     assert after["volume"].to_list() == pytest.approx([12000.0, 12088.8, 121.79, 120.91])
     assert after["rsi14"].to_list() == [1200.0, 1208.88, 121.79, 120.91]
-    assert after.columns == ["ticker", "date", *FEATURE_COLUMNS]
+    assert after.columns == ["ticker", "date", *FEATURES]
 
 
 def test_features_of_a_session_are_bit_equal_whatever_came_later(engine: sa.Engine) -> None:
@@ -128,20 +146,47 @@ def test_a_refused_row_seen_again_is_counted_and_not_stored_twice(engine: sa.Eng
     assert stored == {"seen_count": 2, "payload": {"close": "-1", "note": 'a "b"'}}
 
 
-def test_the_run_log_is_newest_first_with_instants_in_utc(engine: sa.Engine) -> None:
+LOGGED = {"ticker": "AAPL", "mode": "infer", "status": "skipped", "run_date": DAYS[0], "dagster_run_id": "one"}
+
+
+def log(engine: sa.Engine, *rows: dict[str, object]) -> None:
+    with engine.begin() as connection:
+        log_runs(connection, pl.DataFrame([LOGGED | row for row in rows]))
+
+
+def test_instants_come_back_in_utc(engine: sa.Engine) -> None:
     at = datetime(2026, 4, 22, 22, 15, tzinfo=UTC)
-    with engine.begin() as connection:
-        log_runs(connection, pl.DataFrame({"ticker": ["A", "B"], "mode": "infer", "status": "failed", "run_at": at}))
-    found = reads.run_log(engine, last=1)
-    assert found.select("ticker", "run_at").rows() == [("B", at)]
-    assert found.schema["run_at"] == pl.Datetime("us", "UTC")
-    assert reads.run_log(engine, ticker="A")["ticker"].to_list() == ["A"]
+    store_snapshot(engine, "AAPL", 1.0, 1.0, generated_at=at)
+    assert reads.snapshots(engine)["generated_at"].to_list() == [at]
+    assert reads.snapshots(engine).schema["generated_at"] == pl.Datetime("us", "UTC")
 
 
-def test_the_latest_forecasts_are_the_newest_successful_ones_of_the_session(engine: sa.Engine) -> None:
-    base = {"ticker": "AAPL", "mode": "infer", "status": "success", "run_date": DAYS[0]}
-    rows = [base | {"next_day_close": 1.0}, base | {"next_day_close": 2.0}, base | {"status": "failed"}]
+def predict(engine: sa.Engine, version: str, next_day: float, **facts: object) -> None:
+    frame = forecast("AAPL", {"next_day": next_day}, model_version=version, **facts)  # type: ignore[arg-type]
     with engine.begin() as connection:
-        append(connection, sa.Table("ldtm_run_log", sa.MetaData(), autoload_with=engine), pl.DataFrame(rows))
-    assert reads.latest_forecasts(engine, DAYS[0]).rows() == [("AAPL", 2.0, None, None)]
+        append_predictions(connection, frame)
+
+
+def test_the_latest_forecasts_are_those_of_the_version_that_serves_the_session_now(engine: sa.Engine) -> None:
+    for version, day in (("old", date(2026, 1, 2)), ("new", date(2026, 4, 21))):
+        store_version(engine, version, day)
+        with engine.begin() as connection:
+            promote(connection, ticker="AAPL", family=FAMILY, version=version, reason="trained")
+    predict(engine, "old", 1.0)
+    assert reads.latest_forecasts(engine, WEDNESDAY).is_empty()
+    predict(engine, "new", 2.0)
+    predict(engine, "new", 3.0, data_hash="h2")
+    predict(engine, "old", 4.0, data_hash="h2")
+    assert reads.latest_forecasts(engine, WEDNESDAY).rows() == [("AAPL", 3.0, None, None, False)]
+    with engine.begin() as connection:
+        rollback_champion(connection, "AAPL")
+    assert reads.latest_forecasts(engine, WEDNESDAY)["next_day_close"].to_list() == [4.0]
     assert reads.latest_forecasts(engine, DAYS[1]).is_empty()
+
+
+def test_a_latest_forecast_says_that_its_model_had_seen_the_session(engine: sa.Engine) -> None:
+    store_version(engine, "seen", date(2026, 6, 1))
+    with engine.begin() as connection:
+        promote(connection, ticker="AAPL", family=FAMILY, version="seen", reason="trained")
+    predict(engine, "seen", 1.0, trained_through=date(2026, 6, 1))
+    assert reads.latest_forecasts(engine, WEDNESDAY).rows() == [("AAPL", 1.0, None, None, True)]

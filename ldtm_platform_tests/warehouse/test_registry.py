@@ -1,12 +1,13 @@
 """Versions are registered once, the champion is an alias that moves, and a session gets the model it may use."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import pytest
 import sqlalchemy as sa
 
 from ldtm_platform.warehouse.reads import champions, versions
-from ldtm_platform.warehouse.writes import UnknownVersion, promote, register_version, rollback_champion
+from ldtm_platform.warehouse.writes import UnknownVersion, mark_pruned, promote, register_version, rollback_champion
 from ldtm_platform_tests.warehouse.rows import FAMILY, query, store_version
 
 JANUARY, FEBRUARY, MARCH = date(2026, 1, 30), date(2026, 2, 27), date(2026, 3, 31)
@@ -20,6 +21,11 @@ def make_champion(engine: sa.Engine, *names: str) -> list[bool]:
 def roll_back(engine: sa.Engine) -> str:
     with engine.begin() as connection:
         return rollback_champion(connection, "AAPL")
+
+
+def prune(engine: sa.Engine, *names: str) -> list[str]:
+    with engine.begin() as connection:
+        return mark_pruned(connection, names)
 
 
 def champion(engine: sa.Engine, session: date) -> tuple[str, bool] | None:
@@ -72,10 +78,18 @@ def test_a_ticker_without_any_champion_cannot_be_rolled_back(engine: sa.Engine) 
         roll_back(engine)
 
 
-def test_a_session_gets_the_newest_champion_that_was_trained_by_then(three: sa.Engine) -> None:
+def test_the_present_champion_serves_every_session_that_it_was_trained_by(three: sa.Engine) -> None:
     make_champion(three, "a", "b", "c")
-    assert champion(three, date(2026, 3, 30)) == ("b", False)
     assert champion(three, MARCH) == ("c", False)
+    assert champion(three, date(2026, 3, 30)) == ("b", False)
+    roll_back(three)
+    roll_back(three)
+    assert champion(three, MARCH) == champion(three, date(2026, 3, 30)) == ("a", False)
+
+
+def test_a_version_trained_to_replay_the_past_serves_the_sessions_before_the_champion(three: sa.Engine) -> None:
+    make_champion(three, "a", "c")
+    assert champion(three, date(2026, 3, 2)) == ("b", False)
 
 
 def test_without_a_champion_by_then_the_version_trained_last_serves(three: sa.Engine) -> None:
@@ -90,6 +104,55 @@ def test_a_session_before_all_training_gets_todays_champion_marked_in_sample(thr
 
 def test_without_a_version_there_is_no_row(engine: sa.Engine) -> None:
     assert champion(engine, MARCH) is None
+
+
+def test_a_pruned_version_is_offered_by_nothing(three: sa.Engine) -> None:
+    make_champion(three, "a", "b", "c")
+    assert prune(three, "b", "unregistered") == ["b", "unregistered"]
+    assert champion(three, date(2026, 3, 2)) == ("a", False)
+    assert versions(three, "AAPL", FAMILY)["version"].to_list() == ["c", "a"]
+    assert roll_back(three) == "a"
+    with pytest.raises(UnknownVersion, match="'b' of AAPL is registered and kept"):
+        make_champion(three, "b")
+
+
+def test_a_rollback_says_that_no_earlier_champion_is_left_on_disk(three: sa.Engine) -> None:
+    make_champion(three, "a", "b", "c")
+    prune(three, "a", "b")
+    with pytest.raises(UnknownVersion, match=r"AAPL has no earlier champion left on disk.*a, b were pruned.*c stays"):
+        roll_back(three)
+    assert champion(three, MARCH) == ("c", False)
+
+
+def test_the_champion_is_never_marked_pruned_and_a_mark_keeps_its_date(three: sa.Engine) -> None:
+    make_champion(three, "a")
+    assert prune(three, "a", "b") == ["b"]
+    marked = query(three, "SELECT version, pruned_at FROM model_versions ORDER BY version")
+    assert [row["pruned_at"] is not None for row in marked] == [False, True, False]
+    assert prune(three, "a", "b") == ["b"]
+    assert query(three, "SELECT version, pruned_at FROM model_versions ORDER BY version") == marked
+    assert prune(three) == []
+
+
+def test_pruning_waits_for_a_promotion_that_is_under_way(three: sa.Engine) -> None:
+    make_champion(three, "c")
+    with ThreadPoolExecutor(1) as pool:
+        with three.begin() as connection:
+            promote(connection, ticker="AAPL", family=FAMILY, version="a", reason="by hand")
+            pruned = pool.submit(prune, three, "a", "b")
+            with pytest.raises(TimeoutError):
+                pruned.result(timeout=0.5)
+        assert pruned.result(timeout=30) == ["b"]
+
+
+def test_a_pruned_version_that_is_trained_again_is_recorded_anew(three: sa.Engine) -> None:
+    manifest = {"version": "a", "family": FAMILY, "ticker": "AAPL", "trained_through": JANUARY, "device": "cuda"}
+    prune(three, "a")
+    with three.begin() as connection:
+        assert register_version(connection, manifest)
+        assert not register_version(connection, manifest | {"device": "cpu"})
+    (row,) = query(three, "SELECT pruned_at, device FROM model_versions WHERE version = 'a'")
+    assert row == {"pruned_at": None, "device": "cuda"}
 
 
 def test_versions_are_listed_newest_first_with_the_champion_marked(three: sa.Engine) -> None:

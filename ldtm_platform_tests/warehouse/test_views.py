@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from ldtm_platform.sessions import sessions_between
 from ldtm_platform.warehouse.fillback import fill_back
-from ldtm_platform.warehouse.reads import accuracy_30d, model_cards, prediction_skill, signals
+from ldtm_platform.warehouse.reads import accuracy_30d, model_cards, prediction_skill, signals, snapshots
 from ldtm_platform.warehouse.writes import append_predictions, log_runs, promote
 from ldtm_platform_tests.warehouse.rows import (
     FAMILY,
@@ -144,6 +144,48 @@ def test_errors_stand_beside_persistence_on_the_same_basis_across_a_split(engine
     assert model["persistence_mean_abs_log_error"] == pytest.approx(log(105 / 100))
     assert model["ratio_to_persistence"] == pytest.approx(log(110 / 105) / log(105 / 100))
     assert skill["persistence"]["ratio_to_persistence"] == 1.0
+
+
+def test_errors_are_on_the_basis_of_the_forecast_when_the_stored_bars_changed_theirs(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        append_predictions(connection, forecast("NVDA", {"next_day": 110.0, "next_monday": 110.0}))
+    store_action(engine, "NVDA", date(2026, 4, 24), 2.0)
+    store_bars(engine, "NVDA", {WEDNESDAY: 200.0, THURSDAY: 210.0, date(2026, 4, 27): 104.0})
+    errors = query(engine, "SELECT actual_close, pct_error FROM ldtm_prediction_errors ORDER BY target_date")
+    assert [row["actual_close"] for row in errors] == [105.0, 104.0]
+    assert [row["pct_error"] for row in errors] == [pytest.approx(5 / 105 * 100), pytest.approx(6 / 104 * 100)]
+
+
+def test_a_corrected_close_of_the_run_date_moves_no_actual(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        append_predictions(connection, forecast("NVDA", {"next_day": 110.0}))
+    store_bars(engine, "NVDA", {WEDNESDAY: 119.0, THURSDAY: 105.0})
+    assert query(engine, "SELECT actual_close FROM ldtm_prediction_errors") == [{"actual_close": 105.0}]
+
+
+def test_a_session_that_was_forecast_in_sample_first_is_counted_once_everywhere(engine: sa.Engine) -> None:
+    store_bars(engine, "AAPL", {WEDNESDAY: 100.0, THURSDAY: 102.0})
+    store_snapshot(engine, "AAPL", 101.9, 110.0, model_version="seen", trained_through=date(2026, 6, 1))
+    store_snapshot(engine, "AAPL", 101.0, 110.0)
+    with engine.begin() as connection:
+        fill_back(connection, through=THURSDAY)
+    assert accuracy_30d(engine).select("predicted_days", "latest_next_day_pred").rows() == [(1, 101.0)]
+    assert prediction_skill(engine).select("horizon", "n").rows() == [("next_day", 1)]
+    assert signals(engine).select("model_version", "in_sample").rows() == [("v1", False)]
+    assert snapshots(engine).height == 1
+
+
+def test_replayed_days_are_those_evaluated_whose_forecast_was_made_afterwards(engine: sa.Engine) -> None:
+    tuesday, monday = date(2026, 4, 21), date(2026, 4, 20)
+    store_bars(engine, "AAPL", {tuesday: 99.0, WEDNESDAY: 100.0})
+    store_snapshot(engine, "AAPL", 101.0, 110.0, run_date=monday, is_replay=True)
+    store_snapshot(engine, "AAPL", 101.0, 110.0, run_date=tuesday)
+    store_snapshot(engine, "AAPL", 101.0, 110.0, is_replay=True)
+    with engine.begin() as connection:
+        fill_back(connection, through=WEDNESDAY)
+    view = accuracy_30d(engine)
+    assert view.columns[-1] == "replayed_days"
+    assert view.select("predicted_days", "evaluated_days", "replayed_days").rows() == [(3, 2, 1)]
 
 
 def test_a_forecast_below_zero_has_a_percent_error_and_breaks_no_view(engine: sa.Engine) -> None:

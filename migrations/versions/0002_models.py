@@ -105,8 +105,9 @@ def upgrade() -> None:
         sa.Column("rows", sa.Integer()),
         sa.Column("duration_sec", sa.Double()),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("pruned_at", sa.DateTime(timezone=True)),
         sa.PrimaryKeyConstraint("version", name="model_versions_pkey"),
-        comment="The manifest of every trained model",
+        comment="The manifest of every trained model, and since when its files are deleted",
     )
     op.create_index(
         "model_versions_ticker_family_trained_through_idx", "model_versions", ["ticker", "family", "trained_through"]
@@ -151,7 +152,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name="ldtm_daily_snapshots_pkey"),
         sa.UniqueConstraint("run_date", "ticker", name="ldtm_daily_snapshots_run_date_ticker_key"),
-        comment="The champion's first prediction of each session and what came true, in the price basis of run_date",
+        comment="The official prediction of each session and what came true, in the price basis of run_date",
     )
     op.create_index("ldtm_daily_snapshots_ticker_idx", "ldtm_daily_snapshots", ["ticker"])
     op.create_table(

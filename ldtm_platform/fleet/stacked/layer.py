@@ -43,7 +43,7 @@ def run_layer(inputs: Tensor, weights: LayerWeights, products: Products) -> Laye
     """Run a layer over (K, T, B, inputs), from states of zero."""
     steps, batch = inputs.shape[1:3]
     bias = (weights.bias_ih + weights.bias_hh).unsqueeze(1)
-    gates = products.plus(bias, inputs.flatten(1, 2), weights.weight_ih.mT).unflatten(1, (steps, batch))
+    gates = products.plus(bias, inputs.flatten(1, 2), weights.weight_ih.mT).view(len(inputs), steps, batch, -1)
     recurrent = products.operand(weights.weight_hh).mT
     cells = gates.new_empty(*gates.shape[:3], weights.weight_hh.shape[2])
     run = LayerRun(inputs, gates, cells, torch.empty_like(cells), torch.empty_like(cells))
@@ -90,9 +90,9 @@ def _run_cell(run: LayerRun, step: int) -> None:
 
 def _through_time(run: LayerRun, weights: LayerWeights, d_states: Tensor, products: Products) -> Tensor:
     """The loss's gradient by the gates before their nonlinearity, (K, T, B, 4H)."""
-    slopes, forget = _slopes(run), run.gates.unflatten(-1, (4, -1))[..., 1, :]
+    slopes, (_, forget, _, leaving) = _slopes(run), run.gates.chunk(4, dim=-1)
     by_cell, by_state = slopes[..., :3, :], slopes[..., 3, :]
-    to_cell = _times_tanh_slope(run.gates.chunk(4, dim=-1)[3], run.squashed)
+    to_cell = _times_tanh_slope(leaving, run.squashed)
     recurrent, last = products.operand(weights.weight_hh), run.states.shape[1] - 1
     for step in range(last, -1, -1):
         d_state = d_states[:, step]
@@ -109,11 +109,11 @@ def _through_time(run: LayerRun, weights: LayerWeights, d_states: Tensor, produc
 
 def _slopes(run: LayerRun) -> Tensor:
     """By gate, how the cell (of the output gate: the state) moves with it before its nonlinearity, (K, T, B, 4, H)."""
-    slopes = torch.empty_like(run.gates).unflatten(-1, (4, -1))
+    slopes = torch.empty_like(run.gates).view(*run.gates.shape[:3], 4, -1)
     entering, forget, candidate, leaving = run.gates.chunk(4, dim=-1)
     _times_sigmoid_slope(candidate, entering, grad_input=slopes[..., 0, :])
     _times_sigmoid_slope(run.cells[:, :-1], forget[:, 1:], grad_input=slopes[:, 1:, :, 1])
-    slopes[:, 0, :, 1] = 0.0
+    slopes[:, 0, :, 1].zero_()
     _times_tanh_slope(entering, candidate, grad_input=slopes[..., 2, :])
     _times_sigmoid_slope(run.squashed, leaving, grad_input=slopes[..., 3, :])
     return slopes

@@ -74,7 +74,7 @@ class Layout:
         views, start = [], 0
         for block in self._blocks:
             stop = start + prod(block.shape)
-            views.append(rows[:, start:stop].unflatten(1, block.shape))
+            views.append(rows[:, start:stop].view(len(rows), *block.shape))
             start = stop
         layers = tuple(LayerWeights(*views[4 * layer : 4 * layer + 4]) for layer in range(self.shape.layers))
         return StackedWeights(layers, *views[4 * self.shape.layers :])

@@ -41,7 +41,7 @@ class StackedNetwork:
             if number < len(weights.layers) - 1:
                 inputs = layers[-1].states if kept is None else self._dropped(layers[-1].states, kept[:, number])
         hidden = self.products.plus(weights.head_bias.unsqueeze(1), layers[-1].states[:, -1], weights.head.mT)
-        head = hidden.relu_().unflatten(-1, weights.out.shape[1:])
+        head = hidden.relu_().view(*hidden.shape[:2], *weights.out.shape[1:])
         outputs = (head * weights.out.unsqueeze(1)).sum(dim=-1) + weights.out_bias.unsqueeze(1)
         return NetworkRun(tuple(layers), kept, head, outputs)
 

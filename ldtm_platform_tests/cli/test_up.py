@@ -1,0 +1,108 @@
+"""`ldtm up` and `ldtm down`: everything comes up together and goes down together, also after a kill."""
+
+import json
+import signal
+import socket
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+import pytest
+
+from ldtm_platform_tests.cli.home import Home, new_home
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Home]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    with new_home(LDTM_UI_PORT=port) as fresh:
+        yield fresh
+        for process in processes(fresh):
+            process.kill()
+
+
+def processes(home: Home) -> list[psutil.Process]:
+    """Every process that was started for this home: Dagster's, PostgreSQL's, ours."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("LDTM_HOME") == str(home.path) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+@contextmanager
+def up(home: Home) -> Iterator["subprocess.Popen[str]"]:
+    """`ldtm up`, once it says where its user interface is."""
+    with home.start("up") as process:
+        assert process.stderr is not None
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if line.startswith("Stop with Ctrl-C"):
+                break
+        else:
+            raise AssertionError("".join(said))
+        yield process
+
+
+def answer(home: Home) -> dict[str, str]:
+    url = f"http://127.0.0.1:{home.settings['LDTM_UI_PORT']}/server_info"
+    with urllib.request.urlopen(url, timeout=10) as response:
+        info: dict[str, str] = json.loads(response.read())
+    return info
+
+
+def test_the_ui_answers_a_second_up_is_refused_and_ctrl_c_leaves_nothing_running(home: Home) -> None:
+    with up(home) as process:
+        assert "dagster_version" in answer(home)
+        assert home.postgres.is_running()
+        second = home.ldtm("up")
+        assert second.code == 2
+        assert second.err == f"ldtm: the platform of {home.path} is up already; `ldtm down` stops it\n"
+        # It did not take the first one's database with it.
+        assert home.postgres.is_running()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    assert processes(home) == []
+    assert not home.postgres.is_running()
+
+
+def test_after_a_kill_it_comes_up_again_and_down_stops_it_from_elsewhere(home: Home) -> None:
+    with up(home) as process:
+        process.kill()
+    assert processes(home) != []
+    with up(home) as process:
+        assert "dagster_version" in answer(home)
+        down = home.ldtm("down")
+        assert (down.code, down.out) == (0, "stopped\n")
+        assert process.wait(10) == 0
+    assert processes(home) == []
+    assert not home.postgres.is_running()
+    again = home.ldtm("down")
+    assert (again.code, again.out) == (0, "nothing was running\n")
+
+
+@pytest.mark.slow
+def test_down_ends_what_a_killed_up_left_running(home: Home) -> None:
+    with up(home) as process:
+        process.kill()
+    assert home.ldtm("down").out == "stopped\n"
+    assert processes(home) == []
+
+
+def test_a_port_in_use_is_named(home: Home) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        refused = home.ldtm("up", LDTM_UI_PORT=port)
+    assert refused.code == 2
+    assert refused.err == f"ldtm: port {port} is in use: stop what holds it, or set LDTM_UI_PORT to another\n"
+    assert processes(home) == []

@@ -1,0 +1,62 @@
+"""The evening's second chances: bars that came late are asked for again, and forecast as soon as they are there."""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from ldtm_platform.defs import schedules
+from ldtm_platform.postgres.server import Connection
+from ldtm_platform.resources.database import Database
+from ldtm_platform.sessions import NEW_YORK
+from ldtm_platform_tests.defs.bench import Bench, bench
+
+SESSION = date(2024, 7, 31)
+
+
+@pytest.fixture
+def fleet(server: Connection, template: str, tmp_path: Path) -> Iterator[Bench]:
+    with bench(server, template, tmp_path) as ready:
+        yield ready
+
+
+def tick(ready: Bench, schedule: dg.ScheduleDefinition, day: date = SESSION) -> dg.RunRequest | dg.SkipReason:
+    at = datetime(day.year, day.month, day.day, 19, 0, tzinfo=NEW_YORK)
+    with dg.build_schedule_context(
+        ready.instance, scheduled_execution_time=at, resources={"database": Database()}
+    ) as context:
+        result = schedule(context)
+    assert isinstance(result, dg.RunRequest | dg.SkipReason)
+    return result
+
+
+def test_the_tickers_that_lack_the_days_bar_are_asked_for_again(fleet: Bench) -> None:
+    assert fleet.on_range("market_data_ingest", "AMGN", "APP").success
+    request = tick(fleet, schedules.weekday_evenings_for_late_bars)
+    assert isinstance(request, dg.RunRequest)
+    tickers = request.run_config["ops"]["ingest"]["config"]["tickers"]
+    assert len(tickers) == 103 - 3
+    assert not {"AMGN", "AMZN", "APP"} & set(tickers)
+
+
+def test_a_ticker_whose_bar_came_late_is_forecast_and_then_nothing_more_is_asked(fleet: Bench) -> None:
+    assert fleet.on_range("market_data_ingest", "AMGN", "AMZN").success
+    assert fleet.on_range("feature_engineering", "AMGN", "AMZN").success
+    nothing = tick(fleet, schedules.weekday_evenings_for_late_forecasts)
+    assert isinstance(nothing, dg.SkipReason)  # nobody is trained
+    assert fleet.on_range("full_retrain", "AMGN", "AMZN").success
+    request = tick(fleet, schedules.weekday_evenings_for_late_forecasts)
+    assert isinstance(request, dg.RunRequest)
+    assert request.partition_key == SESSION.isoformat()
+    assert fleet.run("daily_inference", partition=request.partition_key).success
+    done = tick(fleet, schedules.weekday_evenings_for_late_forecasts)
+    assert isinstance(done, dg.SkipReason)
+    assert done.skip_message == "every ticker that can be forecast has its forecast of 2024-07-31"
+
+
+def test_closed_days_are_skipped(fleet: Bench) -> None:
+    skipped = tick(fleet, schedules.weekday_evenings_for_late_bars, date(2024, 7, 4))
+    assert isinstance(skipped, dg.SkipReason)
+    assert "the exchange is closed" in str(skipped.skip_message)

@@ -1,0 +1,124 @@
+"""Settings: from the environment or a .env file, refused by name when wrong, and silent about passwords."""
+
+import os
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from ldtm_platform.settings import Settings, load_settings
+
+SECRET = "hunter2-very-secret"
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting in the environment, and a working folder without .env."""
+    for name in os.environ:
+        if name.startswith(("LDTM_", "DB_", "DAGSTER_")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_nothing_has_to_be_set() -> None:
+    settings = load_settings()
+    assert settings.home == Path.home() / ".ldtm"
+    assert (settings.source, settings.prices, settings.db_host) == ("folder", None, None)
+    assert (settings.epochs, settings.seed, settings.keep_checkpoints) == (100, 0, 5)
+
+
+def test_the_environment_sets_what_it_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LDTM_HOME", str(tmp_path))
+    monkeypatch.setenv("LDTM_SOURCE", "simulated")
+    monkeypatch.setenv("LDTM_LAST_SESSION", "2024-07-31")
+    settings = load_settings()
+    assert (settings.home, settings.source, settings.last_session) == (tmp_path, "simulated", date(2024, 7, 31))
+
+
+def test_a_dotenv_file_sets_what_the_environment_does_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("LDTM_SOURCE=sample\nLDTM_EPOCHS=7\nDB_HOST=db.example\nOTHERS=ignored\n")
+    monkeypatch.setenv("LDTM_EPOCHS", "8")
+    settings = load_settings()
+    assert (settings.source, settings.epochs, settings.db_host) == ("sample", 8, "db.example")
+
+
+def test_paths_do_not_depend_on_the_working_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LDTM_PRICES", "prices")
+    monkeypatch.setenv("LDTM_HOME", "~/ldtm")
+    settings = load_settings()
+    assert settings.prices == tmp_path / "prices"
+    assert settings.home == Path.home() / "ldtm"
+
+
+def test_the_users_own_postgresql_is_named_by_the_usual_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    named = {"DB_HOST": "db", "DB_PORT": "6543", "DB_NAME": "prices", "DB_USER": "me", "DB_PASSWORD": SECRET}
+    for name, value in {**named, "DAGSTER_DB_NAME": "dagster2"}.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings()
+    assert (settings.db_host, settings.db_port, settings.db_name, settings.db_user, settings.dagster_db_name) == (
+        "db",
+        6543,
+        "prices",
+        "me",
+        "dagster2",
+    )
+    assert settings.db_password.get_secret_value() == SECRET
+
+
+def test_secrets_are_in_no_text_of_the_settings_and_not_handed_to_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DB_HOST", "db")
+    monkeypatch.setenv("DB_PASSWORD", SECRET)
+    settings = load_settings()
+    for text in (repr(settings), str(settings), settings.model_dump_json(), str(settings.for_children())):
+        assert SECRET not in text
+
+
+def test_children_are_given_what_was_set_and_nothing_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("LDTM_SOURCE=simulated\nLDTM_LAST_SESSION=2024-07-31\n")
+    monkeypatch.setenv("LDTM_SEED", "3")
+    variables = load_settings().for_children()
+    assert variables == {"LDTM_LAST_SESSION": "2024-07-31", "LDTM_SEED": "3", "LDTM_SOURCE": "simulated"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("LDTM_EPOCHS", "0"), ("LDTM_SOURCE", "bloomberg"), ("LDTM_LAST_SESSION", "soon"), ("DB_PORT", "five")],
+)
+def test_a_wrong_value_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError) as refused:
+        load_settings()
+    (error,) = refused.value.errors()
+    assert name.removeprefix("LDTM_").lower() in str(error["loc"][0]).lower()
+
+
+def test_a_variable_that_is_set_to_nothing_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LDTM_UNIVERSE", "LDTM_LAST_SESSION", "LDTM_EPOCHS", "DB_HOST", "DB_PORT"):
+        monkeypatch.setenv(name, "")
+    assert load_settings() == Settings()
+    assert load_settings().db_host is None
+
+
+def test_settings_do_not_change_once_loaded() -> None:
+    settings = Settings()
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.seed = 5  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("now", "latest"),
+    [
+        (datetime(2024, 7, 31, 20, 59, tzinfo=UTC), date(2024, 7, 30)),
+        (datetime(2024, 7, 31, 21, 0, tzinfo=UTC), date(2024, 7, 31)),
+        (datetime(2024, 8, 4, 12, 0, tzinfo=UTC), date(2024, 8, 2)),
+    ],
+)
+def test_the_newest_session_is_the_last_final_one_by_the_clock(now: datetime, latest: date) -> None:
+    assert load_settings().latest_session(now) == latest
+
+
+def test_the_newest_session_is_never_beyond_the_end_of_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LDTM_LAST_SESSION", "2013-03-01")
+    assert load_settings().latest_session() == date(2013, 3, 1)
+    assert load_settings().latest_session(datetime(2012, 6, 1, 12, tzinfo=UTC)) == date(2012, 5, 31)
