@@ -13,6 +13,7 @@ from ldtm_platform.warehouse.tables import metadata as tables
 GRAPH = defs.resolve_asset_graph()
 REPOSITORY = defs.get_repository_def()
 ASSETS = sorted(key.to_user_string() for key in GRAPH.get_all_asset_keys())
+UNPARTITIONED = ("ldtm_accuracy_30d", "news_headlines")
 JOBS = sorted(job.name for job in REPOSITORY.get_all_jobs() if not job.name.startswith("__"))
 
 
@@ -29,6 +30,7 @@ def test_assets_and_what_they_depend_on() -> None:
         "ldtm_daily_snapshots": ["ldtm_predictions"],
         "ldtm_snapshot_actuals": ["ldtm_daily_snapshots", "market_data_daily"],
         "ldtm_accuracy_30d": ["ldtm_snapshot_actuals"],
+        "news_headlines": [],
     }
 
 
@@ -83,6 +85,7 @@ def test_jobs_and_what_they_run() -> None:
         "forecast_tickers": ["forecast"],
         "canary_retrain": ["train"],
         "prune_event_log": ["prune_runs"],
+        "news": ["news_headlines"],
     }
 
 
@@ -93,6 +96,7 @@ def test_schedules_and_sensors_run_from_the_start() -> None:
     assert schedules == {
         "weekdays_after_close": ("0 18 * * 1-5", "America/New_York", "market_data_ingest"),
         "weekdays_after_ingest": ("15 18 * * 1-5", "America/New_York", "daily_inference"),
+        "weekdays_for_news": ("30 18 * * 1-5", "America/New_York", "news"),
         "weekday_evenings_for_late_bars": (
             ["30,45 18 * * 1-5", "*/15 19-21 * * 1-5"],
             "America/New_York",
@@ -146,11 +150,11 @@ def test_partitions_are_tickers_or_sessions_and_never_their_product(asset: str) 
     assert not isinstance(partitions, dg.MultiPartitionsDefinition)
     if asset in ("market_data_daily", "engineered_features", "ldtm_checkpoints"):
         assert partitions == TICKERS
-    elif asset != "ldtm_accuracy_30d":
+    elif asset not in UNPARTITIONED:
         assert partitions == SESSIONS
 
 
-@pytest.mark.parametrize("asset", [asset for asset in ASSETS if asset != "ldtm_accuracy_30d"])
+@pytest.mark.parametrize("asset", [asset for asset in ASSETS if asset not in UNPARTITIONED])
 def test_a_backfill_of_any_partitioned_asset_is_one_run(asset: str) -> None:
     assert GRAPH.get(dg.AssetKey(asset)).backfill_policy == dg.BackfillPolicy.single_run()
 
