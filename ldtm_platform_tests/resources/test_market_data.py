@@ -50,7 +50,7 @@ def test_a_missing_key_is_named(setting: pytest.MonkeyPatch) -> None:
         MarketData().source()
 
 
-@pytest.mark.parametrize("named", ["stooq", "yahoo,yahoo", ""])
+@pytest.mark.parametrize("named", ["stooq", "yahoo,yahoo"])
 def test_an_unknown_or_repeated_name_is_refused(setting: pytest.MonkeyPatch, named: str) -> None:
     setting.setenv("LDTM_SOURCE", named)
     with pytest.raises(ValidationError, match="source"):
