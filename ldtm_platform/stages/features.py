@@ -38,6 +38,6 @@ def _persist(engine: sa.Engine, ticker: str, frame: pl.DataFrame) -> Outcome:
     if frame.height:
         facts |= {"first_date": str(frame["date"].min()), "last_date": str(frame["date"].max())}
     if frame.height < MIN_FEATURE_ROWS:
-        message = f"{frame.height} feature rows; {MIN_FEATURE_ROWS} are needed to train"
+        message = f"{ticker} has {frame.height} feature rows; {MIN_FEATURE_ROWS} are needed to train"
         return Outcome(ticker, Result.MADE, "too_little_history", message, facts)
     return Outcome(ticker, Result.MADE, facts=facts)
