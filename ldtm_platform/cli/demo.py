@@ -22,7 +22,7 @@ def build(bench: Workbench) -> None:
     tickers = load_universe(bench.settings.universe).tickers
     _go_on(bench.on_tickers(INGEST, tickers))
     _go_on(bench.on_tickers(FEATURES, tickers))
-    if reads.model_cards(bench.engine)["version"].null_count() == reads.model_cards(bench.engine).height:
+    if reads.model_cards(bench.engine)["version"].drop_nulls().is_empty():
         # The models know nothing of the sessions that are replayed.
         _go_on(train_run(bench, tickers, None, None, session_offset(first, -1)))
     _go_on(replay(bench, first, last, say_lines=False))

@@ -5,6 +5,7 @@ A partitioned job's built-in schedule ignores the calendar's exclusions: Saturda
 
 from collections.abc import Callable
 from datetime import date, datetime
+from functools import partial
 
 import dagster as dg
 import polars as pl
@@ -17,7 +18,10 @@ from ldtm_platform.sessions import NEW_YORK, is_session
 from ldtm_platform.settings import load_settings
 from ldtm_platform.warehouse import reads
 
-TIMEZONE = "America/New_York"
+# Every schedule keeps New York's time and runs from the start.
+in_new_york = partial(
+    dg.schedule, execution_timezone="America/New_York", default_status=dg.DefaultScheduleStatus.RUNNING
+)
 CANARIES = ("NVDA", "TQQQ", "AAPL")
 Request = dg.RunRequest | dg.SkipReason
 
@@ -43,22 +47,18 @@ def _on_sessions(tick: datetime, request: Callable[[date], Request]) -> Request:
     return request(day) if is_session(day) else dg.SkipReason(f"the exchange is closed on {day:%A %Y-%m-%d}")
 
 
-@dg.schedule(
+@in_new_york(
     cron_schedule="0 18 * * 1-5",
-    execution_timezone=TIMEZONE,
     job=jobs.market_data_ingest,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 def weekdays_after_close(context: dg.ScheduleEvaluationContext) -> Request:
     """18:00 on trading days: ingest the day's bars."""
     return _on_sessions(context.scheduled_execution_time, lambda _: dg.RunRequest(tags=whole_universe()))
 
 
-@dg.schedule(
+@in_new_york(
     cron_schedule="15 18 * * 1-5",
-    execution_timezone=TIMEZONE,
     job=jobs.daily_inference,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 def weekdays_after_ingest(context: dg.ScheduleEvaluationContext) -> Request:
     """18:15 on trading days: forecast the day's session, write its snapshots, fill in what has matured."""
@@ -67,11 +67,9 @@ def weekdays_after_ingest(context: dg.ScheduleEvaluationContext) -> Request:
     )
 
 
-@dg.schedule(
+@in_new_york(
     cron_schedule="30 18 * * 1-5",
-    execution_timezone=TIMEZONE,
     job=jobs.news,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 def weekdays_for_news(context: dg.ScheduleEvaluationContext) -> Request:
     """18:30 on trading days: read the news feeds, where some are named."""
@@ -80,11 +78,9 @@ def weekdays_for_news(context: dg.ScheduleEvaluationContext) -> Request:
     return _on_sessions(context.scheduled_execution_time, lambda _: dg.RunRequest())
 
 
-@dg.schedule(
+@in_new_york(
     cron_schedule=["30,45 18 * * 1-5", "*/15 19-21 * * 1-5"],
-    execution_timezone=TIMEZONE,
     job=jobs.ingest_tickers,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 def weekday_evenings_for_late_bars(context: dg.ScheduleEvaluationContext, database: Database) -> Request:
     """Until 21:45 on trading days: ask again for the day's bars of the tickers that still lack them."""
@@ -99,11 +95,9 @@ def weekday_evenings_for_late_bars(context: dg.ScheduleEvaluationContext, databa
     return _on_sessions(context.scheduled_execution_time, request)
 
 
-@dg.schedule(
+@in_new_york(
     cron_schedule=["35,50 18 * * 1-5", "5-59/15 19-21 * * 1-5"],
-    execution_timezone=TIMEZONE,
     job=jobs.daily_inference,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 def weekday_evenings_for_late_forecasts(context: dg.ScheduleEvaluationContext, database: Database) -> Request:
     """Until 21:50 on trading days: forecast the day's session again for tickers whose bars came late."""
@@ -118,11 +112,9 @@ def weekday_evenings_for_late_forecasts(context: dg.ScheduleEvaluationContext, d
     return _on_sessions(context.scheduled_execution_time, request)
 
 
-@dg.schedule(
+@in_new_york(
     cron_schedule="0 2 * * 6",
-    execution_timezone=TIMEZONE,
     job=jobs.canary_retrain,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 def saturdays(context: dg.ScheduleEvaluationContext) -> Request:
     """02:00 on Saturdays: retrain the canaries."""
@@ -132,11 +124,9 @@ def saturdays(context: dg.ScheduleEvaluationContext) -> Request:
     return dg.RunRequest(run_config={"ops": {"train": {"config": {"tickers": canaries}}}})
 
 
-@dg.schedule(
+@in_new_york(
     cron_schedule="0 1 * * 0",
-    execution_timezone=TIMEZONE,
     job=jobs.full_retrain,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 def first_sundays(context: dg.ScheduleEvaluationContext) -> Request:
     """01:00 on the month's first Sunday: retrain the universe. Cron cannot say that: `1-7 * 0` means either."""
@@ -146,11 +136,9 @@ def first_sundays(context: dg.ScheduleEvaluationContext) -> Request:
     return dg.RunRequest(tags=whole_universe())
 
 
-@dg.schedule(
+@in_new_york(
     cron_schedule="0 4 * * 0",
-    execution_timezone=TIMEZONE,
     job=jobs.prune_event_log,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 def sundays(context: dg.ScheduleEvaluationContext) -> Request:
     """04:00 on Sundays: prune the event log."""

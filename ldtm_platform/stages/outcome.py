@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-type_of_fact = str | int | float
+Fact = str | int | float
 
 
 class Result(StrEnum):
@@ -23,4 +23,4 @@ class Outcome:
     result: Result
     state: str = "ok"
     message: str = ""
-    facts: Mapping[str, type_of_fact] = field(default_factory=dict)
+    facts: Mapping[str, Fact] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from ldtm_platform.models.registry import CHAMPION_FAMILY, model_family
 from ldtm_platform.models.store import CheckpointDamaged, CheckpointStore
 from ldtm_platform.stages.histories import read_histories
 from ldtm_platform.stages.ledger import Absence, Champion, absence_rows, ledger_rows, run_rows
-from ldtm_platform.stages.outcome import type_of_fact
+from ldtm_platform.stages.outcome import Fact
 from ldtm_platform.warehouse import reads, writes
 
 
@@ -38,7 +38,7 @@ class SessionForecast:
     in_sample: int
     without: dict[str, Absence]
 
-    def facts(self) -> dict[str, type_of_fact | dict[str, list[str]]]:
+    def facts(self) -> dict[str, Fact | dict[str, list[str]]]:
         """The same, to show beside the partition."""
         return {
             "tickers": f"{self.forecast} of {self.asked}",
