@@ -99,6 +99,18 @@ def session_close(session: date) -> datetime:
     return closed
 
 
+def session_hours(start: date, end: date) -> list[tuple[date, datetime, datetime]]:
+    """Each session of [start, end) with when it opens and closes, in UTC."""
+    days = sessions_between(start, end)
+    if not days:
+        return []
+    table = _calendar().schedule.loc[days[0].isoformat() : days[-1].isoformat()]
+    pairs = zip(table["open"], table["close"], strict=True)
+    return [
+        (day, opens.to_pydatetime(), closes.to_pydatetime()) for day, (opens, closes) in zip(days, pairs, strict=True)
+    ]
+
+
 def is_final(session: date, now: datetime) -> bool:
     """Whether the session's bar may be used at an instant: it has closed, and the delay has passed."""
     return now >= session_close(session) + FINAL_AFTER_CLOSE

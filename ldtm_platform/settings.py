@@ -4,6 +4,7 @@ import os
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -12,7 +13,7 @@ from ldtm_platform.sessions import is_session, latest_final_session, session_bef
 from ldtm_platform.universe import DEFAULT_UNIVERSE
 
 NEWS_FEEDS = ("yahoo", "nasdaq", "google", "alpaca")
-SOURCES = ("folder", "alpaca", "yahoo", "sample", "simulated")
+SOURCES = ("folder", "alpaca", "yahoo", "yfinance", "sample", "simulated")
 
 
 class Settings(BaseSettings):
@@ -36,10 +37,19 @@ class Settings(BaseSettings):
     )
     alpaca_key: SecretStr | None = Field(None, description="The key ID of the source `alpaca`")
     alpaca_secret: SecretStr | None = Field(None, description="The secret key that goes with it")
+    alpaca_url: str = Field(
+        "https://data.alpaca.markets", description="Alpaca's data host, for those whose account is on another (sandbox)"
+    )
     prices: Path | None = Field(None, description="The folder (or file) of Parquet/CSV prices for the source `folder`")
     price_basis: Literal["raw", "split_adjusted"] = Field(
         "split_adjusted",
         description="What the prices in the folder are: as traded, or restated for later splits (Yahoo)",
+    )
+    hourly: Literal["folder", "alpaca"] | None = Field(
+        None, description="Where hourly bars come from; they are not ingested where it is not set"
+    )
+    hourly_prices: Path | None = Field(
+        None, description="The folder (or file) of hourly bars for the hourly source `folder`"
     )
     news: str = Field("", description="The news feeds that are read, joined by commas: yahoo, nasdaq, google, alpaca")
     history_start: date = Field(date(2015, 1, 2), description="The first day that is ingested")
@@ -80,6 +90,15 @@ class Settings(BaseSettings):
             raise ValueError(f"a source is named twice in {source!r}")
         return ",".join(names)
 
+    @field_validator("alpaca_url")
+    @classmethod
+    def _private(cls, url: str) -> str:
+        """Keys travel in headers: never in the clear beyond this machine."""
+        parts = urlsplit(url)
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost")):
+            raise ValueError(f"{parts.hostname or 'the host'} must be asked by https://, because keys are sent to it")
+        return url.rstrip("/")
+
     @field_validator("news")
     @classmethod
     def _known_feeds(cls, news: str) -> str:
@@ -89,7 +108,7 @@ class Settings(BaseSettings):
             raise ValueError(f"no news feed is called {', '.join(unknown)!r}; there are {', '.join(NEWS_FEEDS)}")
         return ",".join(dict.fromkeys(names))
 
-    @field_validator("home", "universe", "prices")
+    @field_validator("home", "universe", "prices", "hourly_prices")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """Processes that share the settings do not share a working folder."""

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ldtm_platform.renames import Rename, RenameError, renames_in
+
 DEFAULT_UNIVERSE = Path(__file__).with_name("universe.toml")
 
 
@@ -15,10 +17,11 @@ class UniverseError(ValueError):
 
 @dataclass(frozen=True)
 class Universe:
-    """Tickers in alphabetical order, the one sector group of each, and every group by name."""
+    """Tickers in alphabetical order, the one sector group of each, every group by name, and symbol changes."""
 
     sector_of: Mapping[str, str]
     groups: Mapping[str, tuple[str, ...]]
+    renames: tuple[Rename, ...] = ()
 
     @property
     def tickers(self) -> tuple[str, ...]:
@@ -43,10 +46,10 @@ class Universe:
 
 
 def load_universe(path: Path = DEFAULT_UNIVERSE) -> Universe:
-    """The universe in a TOML file with the tables [sectors] and [overlapping] (group = list of tickers).
+    """The universe in a TOML file: tables [sectors] and [overlapping] (group = list of tickers), [aliases] (renames).
 
-    Raises UniverseError when the file is missing or malformed, when a ticker stands in two sectors, or when an
-    overlapping group names a ticker that no sector has.
+    Raises UniverseError when the file is missing or malformed, when a ticker stands in two sectors, when an overlapping
+    group names a ticker that no sector has, or when a former name is a ticker too.
     """
     try:
         document = tomllib.loads(path.read_text())
@@ -66,7 +69,14 @@ def load_universe(path: Path = DEFAULT_UNIVERSE) -> Universe:
     if strangers := sorted({ticker for tickers in overlapping.values() for ticker in tickers} - set(counts)):
         raise UniverseError(f"{path}: in an overlapping group but in no sector: {', '.join(strangers)}")
     sector_of = {ticker: sector for sector, tickers in sectors.items() for ticker in tickers}
-    return Universe(sector_of=sector_of, groups={**sectors, **overlapping})
+    try:
+        renames = renames_in(document.get("aliases", {}))
+    except RenameError as error:
+        raise UniverseError(f"{path}: [aliases]: {error}") from None
+    of_tickers = tuple(rename for rename in renames if rename.current in counts)
+    if kept := sorted(rename.old for rename in renames if rename.old in counts):
+        raise UniverseError(f"{path}: both a ticker and a former name of one: {', '.join(kept)}. Keep the present name")
+    return Universe(sector_of=sector_of, groups={**sectors, **overlapping}, renames=of_tickers)
 
 
 def _groups(document: Mapping[str, object], table: str, path: Path) -> dict[str, tuple[str, ...]]:

@@ -10,8 +10,10 @@ from ldtm_platform_tests.warehouse.rows import query
 # What a run of the same facts must give again, without what a clock or a sequence makes.
 FACTS: Mapping[str, tuple[str, ...]] = {
     "market_data_daily": ("ingested_at",),
+    "market_data_hourly": ("ingested_at",),
     "corporate_actions": ("seen_at",),
     "market_data_revisions": ("id", "detected_at"),
+    "market_data_repairs": ("repaired_at", "mended_at"),
     "engineered_features": (),
     "model_versions": ("created_at", "duration_sec"),
     "ldtm_predictions": ("id", "generated_at"),

@@ -13,6 +13,7 @@ from ldtm_platform.sessions import (
     latest_final_session,
     next_session,
     session_close,
+    session_hours,
     session_offset,
     sessions_between,
 )
@@ -70,6 +71,15 @@ def test_holidays_weekends_and_ad_hoc_closures_do_not_trade() -> None:
     assert next_session(date(2026, 11, 25)) == HALF_DAY
     assert session_offset(HALF_DAY, -1) == date(2026, 11, 25)
     assert sessions_between(date(2026, 11, 25), date(2026, 11, 30)) == [date(2026, 11, 25), HALF_DAY]
+
+
+def test_the_hours_of_sessions_follow_clock_changes_and_early_closes() -> None:
+    hours = {day: (opens, closes) for day, opens, closes in session_hours(date(2026, 10, 30), date(2026, 11, 30))}
+    assert hours[date(2026, 10, 30)][0].hour == 13
+    assert hours[date(2026, 11, 2)][0].hour == 14
+    assert hours[HALF_DAY] == (at(HALF_DAY, 9, 30), at(HALF_DAY, 13))
+    assert THANKSGIVING not in hours
+    assert session_hours(THANKSGIVING, HALF_DAY) == []
 
 
 def at(day: date, hour: int, minute: int = 0) -> datetime:

@@ -51,6 +51,15 @@ def test_paths_do_not_depend_on_the_working_folder(monkeypatch: pytest.MonkeyPat
     assert settings.home == Path.home() / "ldtm"
 
 
+def test_hourly_bars_are_off_unless_a_source_of_them_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().hourly is None
+    monkeypatch.setenv("LDTM_HOURLY", "alpaca")
+    assert load_settings().hourly == "alpaca"
+    monkeypatch.setenv("LDTM_HOURLY", "yahoo")
+    with pytest.raises(ValidationError, match="'folder' or 'alpaca'"):
+        load_settings()
+
+
 def test_the_users_own_postgresql_is_named_by_the_usual_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     named = {"DB_HOST": "db", "DB_PORT": "6543", "DB_NAME": "prices", "DB_USER": "me", "DB_PASSWORD": SECRET}
     for name, value in {**named, "DAGSTER_DB_NAME": "dagster2"}.items():
@@ -122,3 +131,12 @@ def test_the_newest_session_is_never_beyond_the_end_of_the_data(monkeypatch: pyt
     monkeypatch.setenv("LDTM_LAST_SESSION", "2013-03-01")
     assert load_settings().latest_session() == date(2013, 3, 1)
     assert load_settings().latest_session(datetime(2012, 6, 1, 12, tzinfo=UTC)) == date(2012, 5, 31)
+
+
+@pytest.mark.parametrize("url", ["http://data.alpaca.markets", "ftp://127.0.0.1", "data.alpaca.markets"])
+def test_keys_are_sent_in_the_clear_to_nobody_else(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("LDTM_ALPACA_URL", url)
+    with pytest.raises(ValidationError, match=r"must be asked by https://"):
+        load_settings()
+    monkeypatch.setenv("LDTM_ALPACA_URL", "https://data.sandbox.alpaca.markets/")
+    assert load_settings().alpaca_url == "https://data.sandbox.alpaca.markets"

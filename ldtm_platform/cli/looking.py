@@ -25,12 +25,14 @@ def universe(as_json: JsonOption = False) -> None:
 
 def status(as_json: JsonOption = False) -> None:
     """What is stale, missing or failed, each with the command that mends it. Exit code 1 when something is."""
+    from ldtm_platform.stages.hourly_status import with_hours
     from ldtm_platform.stages.status import platform_status
 
     with workbench(as_json=as_json) as bench:
-        report = platform_status(
-            bench.engine, load_universe(bench.settings.universe).tickers, bench.settings.latest_session()
-        )
+        tickers = load_universe(bench.settings.universe).tickers
+        report = platform_status(bench.engine, tickers, bench.settings.latest_session())
+        if bench.settings.hourly:
+            report = with_hours(report, bench.engine, tickers)
     if as_json:
         print(json.dumps(report.as_dict(), default=str))
     else:

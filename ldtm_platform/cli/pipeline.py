@@ -20,7 +20,7 @@ from ldtm_platform.cli.choosing import (
     chosen_tickers,
 )
 from ldtm_platform.cli.reports import RunReport, finish
-from ldtm_platform.cli.running import FEATURES, INGEST, TRAINING, Workbench, workbench
+from ldtm_platform.cli.running import FEATURES, HOURS, INGEST, TRAINING, Workbench, workbench
 from ldtm_platform.cli.tables import say
 
 FromOption = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The first session")]
@@ -30,10 +30,10 @@ ToOption = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"],
 def ingest(
     ticker: TickerOption = None, group: GroupOption = None, all_: AllOption = False, as_json: JsonOption = False
 ) -> None:
-    """Bring bars up to the last final session (the whole universe by default)."""
+    """Bring bars up to the last final session (the whole universe by default); hourly ones too, with LDTM_HOURLY."""
     with workbench(as_json=as_json) as bench:
         tickers = chosen_tickers(bench.settings, ticker, group, all_, default_all=True)
-        finish([bench.on_tickers(INGEST, tickers)], as_json=as_json)
+        finish(ingest_runs(bench, tickers), as_json=as_json)
 
 
 def features(
@@ -110,7 +110,7 @@ def pipeline(
         if first > last:
             raise typer.BadParameter(f"--from {first} is after {last}")
         reports = [
-            bench.on_tickers(INGEST, tickers),
+            *ingest_runs(bench, tickers),
             bench.on_tickers(FEATURES, tickers),
             replay(bench, first, last),
         ]
@@ -132,6 +132,12 @@ def fillback(through: SessionOption = None, as_json: JsonOption = False) -> None
 
 
 COMMANDS = (ingest, features, train, infer, both, pipeline, snapshots, fillback)
+
+
+def ingest_runs(bench: Workbench, tickers: Sequence[str]) -> list[RunReport]:
+    """A run of the tickers' daily bars; then one of their hourly bars, where LDTM_HOURLY names a source."""
+    stages = [INGEST] if bench.settings.hourly is None else [INGEST, HOURS]
+    return [bench.on_tickers(stage, tickers) for stage in stages]
 
 
 def train_run(

@@ -27,6 +27,7 @@ class TickerStage:
 
 
 INGEST = TickerStage("market_data_ingest", "market_data_daily", "ingest_tickers", "ingest")
+HOURS = TickerStage("hourly_ingest", "market_data_hourly", "ingest_hourly_tickers", "ingest_hourly")
 FEATURES = TickerStage("feature_engineering", "engineered_features", "engineer_tickers", "engineer_features")
 TRAINING = TickerStage("full_retrain", "ldtm_checkpoints", "train_tickers", "train")
 

@@ -38,6 +38,7 @@ def ldtm_snapshot_actuals(context: dg.AssetExecutionContext, database: Database,
             "revised": filled.revised,
             "pending": filled.pending,
             "missing": filled.missing,
+            "ended": filled.ended,
         },
         partition_key=through.isoformat(),
     )

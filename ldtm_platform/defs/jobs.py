@@ -4,6 +4,7 @@ import dagster as dg
 
 from ldtm_platform.defs.evaluation import ldtm_accuracy_30d, ldtm_snapshot_actuals
 from ldtm_platform.defs.features import engineer_features, engineered_features
+from ldtm_platform.defs.hourly import ingest_hourly, market_data_hourly
 from ldtm_platform.defs.maintenance import prune_runs
 from ldtm_platform.defs.market_data import ingest, market_data_daily
 from ldtm_platform.defs.news import news_headlines
@@ -15,6 +16,11 @@ market_data_ingest = dg.define_asset_job(
     # Without its checks: they would be left out whenever one ticker fails. The next job begins with them.
     selection=dg.AssetSelection.assets(market_data_daily).without_checks(),
     description="Bring the bars of the whole universe up to the last final session.",
+)
+hourly_ingest = dg.define_asset_job(
+    "hourly_ingest",
+    selection=[market_data_hourly],
+    description="Bring the hourly bars of the whole universe up to the last final session.",
 )
 feature_engineering = dg.define_asset_job(
     "feature_engineering",
@@ -58,6 +64,11 @@ news = dg.define_asset_job(
 @dg.job(description="Ingest any list of tickers in one run.")
 def ingest_tickers() -> None:
     ingest()
+
+
+@dg.job(description="Ingest the hourly bars of any list of tickers in one run.")
+def ingest_hourly_tickers() -> None:
+    ingest_hourly()
 
 
 @dg.job(description="Engineer the features of any list of tickers in one run.")

@@ -16,7 +16,8 @@ from ldtm_platform.resources.market_data import MarketData
 from ldtm_platform.resources.progress import Progress
 from ldtm_platform.settings import load_settings
 from ldtm_platform.stages.market_data import ingest_tickers
-from ldtm_platform.warehouse import reads
+from ldtm_platform.universe import load_universe
+from ldtm_platform.warehouse import reads, repairs
 
 KEY = dg.AssetKey("market_data_daily")
 POOL = "market_data_api"
@@ -38,9 +39,12 @@ def market_data_daily(
     """Raw daily bars (open, high, low, close, volume) of every final session, with corporate actions beside them.
 
     Incremental with an overlap: history that the vendor rewrote is recorded as a split or as restated bars; rows that
-    are no bars go to market_data_quarantine with a reason; a ticker with missing sessions fails by name.
+    are no bars go to market_data_quarantine with a reason, vendors' known defects are repaired on record or held there;
+    a ticker with missing sessions fails by name. One that is delisted is a state of its own and is asked for once a
+    week. Symbol changes of the universe file are carried over.
     """
-    _ingest(context, context.partition_keys, database, market_data, progress)
+    tickers = context.partition_keys
+    _ingest(context, tickers, database, market_data, progress, by_name=len(tickers) == 1)
     yield from ()
 
 
@@ -56,7 +60,7 @@ def ingest(
 ) -> None:
     """Ingest the bars of the listed tickers."""
     announce(context, KEY, config.tickers)
-    _ingest(context, config.tickers, database, market_data, progress)
+    _ingest(context, config.tickers, database, market_data, progress, by_name=True)
 
 
 def _ingest(
@@ -65,6 +69,8 @@ def _ingest(
     database: Database,
     market_data: MarketData,
     progress: Progress,
+    *,
+    by_name: bool,
 ) -> None:
     settings = load_settings()
     outcomes = ingest_tickers(
@@ -73,6 +79,8 @@ def _ingest(
         tickers,
         since=settings.history_start,
         through=settings.latest_session(),
+        renames=load_universe(settings.universe).renames,
+        by_name=by_name,
         run_id=context.run.run_id,
     )
     with progress.stage(context.log, "bars", len(tickers)) as stage:
@@ -108,6 +116,14 @@ def large_moves_have_a_known_action(database: Database) -> dg.AssetCheckResult:
 def nothing_is_in_quarantine(database: Database) -> dg.AssetCheckResult:
     """No vendor row had to be refused."""
     return opinion(reads.quarantined(database.engine()).rows(named=True), "kinds of refused rows")
+
+
+@dg.asset_check(asset=market_data_daily)
+def repairs_are_few(database: Database) -> dg.AssetCheckResult:
+    """Of each ticker's bars, at most one in a hundred is repaired or held for a vendor's defect."""
+    found = repairs.defects(database.engine(), TICKERS.get_partition_keys())
+    many = found.filter((pl.col("repaired") + pl.col("held")) * 100 > pl.col("bars"))
+    return opinion(many.rows(named=True), "tickers with many repaired or held bars")
 
 
 def _bars(database: Database) -> pl.DataFrame:

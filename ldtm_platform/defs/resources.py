@@ -3,6 +3,7 @@
 import dagster as dg
 
 from ldtm_platform.resources.database import Database
+from ldtm_platform.resources.hourly_data import HourlyData
 from ldtm_platform.resources.market_data import MarketData
 from ldtm_platform.resources.model_store import ModelStore
 from ldtm_platform.resources.news import News
@@ -19,6 +20,7 @@ def resources() -> dg.Definitions:
         resources={
             "database": Database(),
             "market_data": MarketData(),
+            "hourly_data": HourlyData(),
             "models": ModelStore(),
             "news": News(),
             "progress": Progress(),

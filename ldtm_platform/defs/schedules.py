@@ -87,7 +87,8 @@ def weekday_evenings_for_late_bars(context: dg.ScheduleEvaluationContext, databa
 
     def request(session: date) -> Request:
         halted = pl.col("ticker").is_in(reads.halted_tickers(database.engine(), session))
-        late = _universe(database).filter((pl.col("last_bar").is_null() | (pl.col("last_bar") < session)) & ~halted)
+        known = _universe(database).filter(pl.col("state").ne_missing("delisted"))
+        late = known.filter((pl.col("last_bar").is_null() | (pl.col("last_bar") < session)) & ~halted)
         if late.is_empty():
             return dg.SkipReason(f"every ticker has its bar of {session}")
         return dg.RunRequest(run_config={"ops": {"ingest": {"config": {"tickers": late["ticker"].to_list()}}}})

@@ -4,7 +4,26 @@ import dagster as dg
 
 from ldtm_platform.defs import jobs
 from ldtm_platform.defs.schedules import whole_universe
+from ldtm_platform.settings import load_settings
 from ldtm_platform.stack.orphans import report_orphans
+
+
+def _hours_follow(status: dg.DagsterRunStatus, name: str) -> dg.SensorDefinition:
+    @dg.run_status_sensor(
+        run_status=status,
+        name=name,
+        monitored_jobs=[jobs.market_data_ingest, jobs.ingest_tickers],
+        request_job=jobs.hourly_ingest,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=10,
+        description="Ingest hourly bars when an ingest of daily ones has ended, where LDTM_HOURLY names a source.",
+    )
+    def sensor(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
+        if load_settings().hourly is None:
+            return dg.SkipReason("hourly bars are switched off (LDTM_HOURLY)")
+        return dg.RunRequest(run_key=context.dagster_run.run_id, tags=whole_universe())
+
+    return sensor
 
 
 def _features_follow(status: dg.DagsterRunStatus, name: str) -> dg.SensorDefinition:
@@ -30,5 +49,7 @@ def dead_terminals(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     return dg.SkipReason(f"reported failed: {', '.join(ended)}" if ended else "no terminal has died in a run")
 
 
+hours_after_ingest = _hours_follow(dg.DagsterRunStatus.SUCCESS, "hours_after_ingest")
+hours_after_partial_ingest = _hours_follow(dg.DagsterRunStatus.FAILURE, "hours_after_partial_ingest")
 features_after_ingest = _features_follow(dg.DagsterRunStatus.SUCCESS, "features_after_ingest")
 features_after_partial_ingest = _features_follow(dg.DagsterRunStatus.FAILURE, "features_after_partial_ingest")

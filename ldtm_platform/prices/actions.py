@@ -34,5 +34,5 @@ def split_good_and_bad_actions(actions: pl.DataFrame) -> tuple[pl.DataFrame, pl.
     bad = judged.filter(pl.col("reason").is_not_null())
     return (
         judged.filter(pl.col("reason").is_null()).drop("reason"),
-        bad.select("ticker", pl.col("ex_date").alias("date"), "reason", payload=sent).cast(BAD_SCHEMA),  # type: ignore[arg-type]
+        bad.select("ticker", pl.col("ex_date").alias("date"), "reason", payload=sent).cast(pl.Schema(BAD_SCHEMA)),
     )

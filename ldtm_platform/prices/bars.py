@@ -79,7 +79,7 @@ def split_good_and_bad(frame: pl.DataFrame, through: date) -> tuple[pl.DataFrame
     typed = _typed(sent)
     good, failure = _NumberedBar.filter(typed)
     details = failure.details()
-    reasons = {row["row"]: _reasons(row) for row in details.iter_rows(named=True)}
+    reasons = {row["row"]: reasons_of(row) for row in details.iter_rows(named=True)}
     late = good.filter(pl.col("date") > through)
     reasons |= {row: [f"the date is after {through}, the last session asked for"] for row in late["row"]}
     timely = good.filter(pl.col("date") <= through).unique(BAR_COLUMNS, maintain_order=True)
@@ -99,7 +99,8 @@ def _typed(sent: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _reasons(row: dict[str, Any]) -> list[str]:
+def reasons_of(row: dict[str, Any]) -> list[str]:
+    """What is wrong with a row, in words, from its line of a dataframely failure's details."""
     failed = [name for name, verdict in row.items() if verdict == "invalid" and name not in BAR_COLUMNS]
     parts = [name.partition("|") for name in failed]
     said = [_REASONS.get(rule or column, f"{column} breaks {rule}").format(column=column) for column, _, rule in parts]
@@ -110,14 +111,15 @@ def _reasons(row: dict[str, Any]) -> list[str]:
 
 def _bad(sent: pl.DataFrame, typed: pl.DataFrame, reasons: dict[int, list[str]]) -> pl.DataFrame:
     rows = [
-        (ticker, day, "; ".join(reasons[row]), _payload(sent.row(row, named=True)))
+        (ticker, day, "; ".join(reasons[row]), payload_of(sent.row(row, named=True)))
         for row, ticker, day in typed.select("row", "ticker", "date").iter_rows()
         if row in reasons
     ]
     return pl.DataFrame(rows, schema=BAD_SCHEMA, orient="row")
 
 
-def _payload(row: dict[str, Any]) -> str:
+def payload_of(row: dict[str, Any]) -> str:
+    """A vendor's row as JSON that PostgreSQL can store."""
     return json.dumps({name: _plain(value) for name, value in row.items() if name != "row"}, sort_keys=True)
 
 

@@ -14,6 +14,8 @@ from ldtm_platform.prices.rewritten import InferredSplit
 _SAME_RATIO = 0.02
 # Fewer rows than this may all be honest corrections; more than half of at least so many are another series.
 _TELLING_OVERLAP = 20
+_UNIT = 100.0
+_TELLING_UNIT = 5
 
 
 def wholesale(compared: pl.DataFrame) -> str | None:
@@ -26,6 +28,21 @@ def wholesale(compared: pl.DataFrame) -> str | None:
         f"{changed['date'][0]} to {changed['date'][-1]}: raw prices are not rewritten like that. Nothing was stored. "
         "Use the prices that this history came from, or start with an empty database (DB_NAME); prices that a vendor "
         "adjusts for splits need LDTM_PRICE_BASIS=split_adjusted"
+    )
+
+
+def another_unit(compared: pl.DataFrame) -> str | None:
+    """Prices a hundred times what is stored, or a hundredth, almost everywhere, at the same volumes: no split."""
+    off = (pl.col("close") / pl.col("old_close")).log()
+    changed = compared.filter(((off.abs() - log(_UNIT)).abs() < _SAME_RATIO) & ~pl.col("volume_differs"))
+    if changed.height < _TELLING_UNIT or changed.height * 2 <= compared.height:
+        return None
+    times = "a hundred times" if changed["close"][-1] > changed["old_close"][-1] else "a hundredth of"
+    return (
+        f"{changed.height} of the {compared.height} closes that are stored already are {times} what is stored, at the "
+        f"same volumes, from {changed['date'][0]} to {changed['date'][-1]}: another unit (cents for dollars), and "
+        "nothing says which is right. Nothing was stored. Ingest again when the vendor has mended it, or start with an "
+        "empty database (DB_NAME) if it is here to stay"
     )
 
 

@@ -6,27 +6,27 @@ asks for what is missing. A ticker's trouble is its own.
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Literal
 
 import polars as pl
 import psycopg
 import sqlalchemy as sa
 
-from ldtm_platform.prices.actions import split_good_and_bad_actions
-from ldtm_platform.prices.bars import split_good_and_bad
+from ldtm_platform.prices import listing
 from ldtm_platform.prices.completeness import missing_sentence, missing_sessions
-from ldtm_platform.prices.reconcile import Reconciled, reconcile
+from ldtm_platform.prices.defects.neighbours import Neighbours
+from ldtm_platform.prices.delivery import Delivery, compared
+from ldtm_platform.prices.fallback import Refused
+from ldtm_platform.prices.outcome import IngestOutcome, State
 from ldtm_platform.prices.stored import Status, Stored, StoredMeanwhile, read_stored, write, write_failure
 from ldtm_platform.sources.base import BarRequest, MarketDataSource, SourceError, TickerBars
-
-State = Literal["ok", "incomplete", "no_data", "failed"]
+from ldtm_platform.warehouse import reads
 
 # How often a ticker is compared anew when other ingests of it keep being first.
 _ATTEMPTS = 3
 # What one ticker's answer may cause that its sentence does not tell: named by type, with its trace in the log.
-_UNFORESEEN = (
+UNFORESEEN = (
     ArithmeticError,
     LookupError,
     OSError,
@@ -40,26 +40,6 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class IngestOutcome:
-    """One ticker's ingest. rows, first_date and last_date are of all that is stored afterwards.
-
-    state: 'ok'; 'incomplete' (sessions lack a bar and no halt explains it: the message names them); 'no_data' (the
-    source has none); 'failed' (nothing was stored, the message says why and what to do).
-    """
-
-    ticker: str
-    state: State
-    message: str
-    rows: int = 0
-    rows_new: int = 0
-    rows_changed: int = 0
-    rows_quarantined: int = 0
-    splits: int = 0
-    first_date: date | None = None
-    last_date: date | None = None
-
-
-@dataclass(frozen=True)
 class _Job:
     engine: sa.Engine
     source: MarketDataSource
@@ -67,24 +47,12 @@ class _Job:
     through: date
     now: datetime
     overlap: int
+    neighbours: Neighbours
+    market_through: date | None = None
 
     @property
     def end(self) -> date:
         return self.through + timedelta(days=1)
-
-
-@dataclass(frozen=True)
-class _Delivery:
-    """A source's answer, sorted and compared with what is stored."""
-
-    source: str
-    reconciled: Reconciled
-    actions: pl.DataFrame
-    refused: pl.DataFrame
-
-
-class _Refused(Exception):
-    """This ticker's answer may not be stored; the message is for people."""
 
 
 def ingest(
@@ -97,32 +65,56 @@ def ingest(
     now: datetime,
     overlap: int = 10,
     run_id: str | None = None,
+    by_name: bool = False,
 ) -> Iterator[IngestOutcome]:
     """Bring each ticker's bars from `since` up to the session `through`, inclusive; one outcome each as it is written.
 
     Asked for: everything when nothing is stored or the source rereads its history; else from the earliest missing
     session or `overlap` sessions before the last stored one, and the whole history again when that overlap shows that
-    older bars were rewritten. `now` is when rows count as ingested; run_id goes into the log beside each outcome.
+    older bars were rewritten. A delisted ticker is asked for once in a while, or by_name. `now` is when rows count as
+    ingested; run_id goes into the log beside each outcome.
     Raises ValueError when since is after through, and SourceError when the source gives nothing at all.
     """
     if since > through:
         raise ValueError(f"nothing to ingest: the range begins on {since}, after its end on {through}")
-    job = _Job(engine, source, since, through, now, overlap)
     before = read_stored(engine, tickers)
+    neighbours = Neighbours(engine, {ticker: stored.bars for ticker, stored in before.items()}, since=since)
+    job = _Job(engine, source, since, through, now, overlap, neighbours)
     refused = {ticker: reason for ticker in before if (reason := before[ticker].other_origin(source))}
     for ticker, reason in refused.items():
         yield _logged(_failed(job, ticker, reason), run_id)
-    requests = [_request(job, ticker, stored) for ticker, stored in before.items() if ticker not in refused]
-    for answer in source.fetch(requests):
-        yield _logged(_ingested(job, answer, before[answer.ticker]), run_id)
+    asking = {ticker: stored for ticker, stored in before.items() if ticker not in refused}
+    if not (by_name or source.rereads_history):
+        resting = [ticker for ticker, stored in asking.items() if listing.is_resting(stored, now)]
+        for ticker in resting:
+            yield _logged(_left_alone(ticker, asking.pop(ticker)), run_id)
+    quiet, newest = [], reads.newest_bars(engine)
+    for answer in source.fetch([_request(job, ticker, stored) for ticker, stored in asking.items()]):
+        if listing.is_quiet(answer, before[answer.ticker], through):
+            quiet.append(answer)
+            continue
+        outcome = _logged(_ingested(job, answer, before[answer.ticker]), run_id)
+        vendor = answer.source or source.name
+        newest[vendor] = max(newest.get(vendor, since), outcome.last_date or since)
+        yield outcome
+    for answer in quiet:
+        seen = replace(job, market_through=newest.get(answer.source or source.name))
+        yield _logged(_ingested(seen, answer, before[answer.ticker]), run_id)
+
+
+def _left_alone(ticker: str, stored: Stored) -> IngestOutcome:
+    days = stored.bars["date"].to_list()
+    return IngestOutcome(ticker, "delisted", stored.message, rows=len(days), first_date=min(days), last_date=max(days))
 
 
 def _ingested(job: _Job, answer: TickerBars, stored: Stored) -> IngestOutcome:
+    if not job.source.rereads_history and (reason := listing.denied(stored, answer, job.through)):
+        return _failed(job, answer.ticker, reason, "delisted")
     try:
         return _settled(job, answer, stored)
-    except (_Refused, SourceError, ValueError) as error:
+    except (Refused, SourceError, ValueError) as error:
         return _failed(job, answer.ticker, str(error))
-    except _UNFORESEEN as error:
+    except UNFORESEEN as error:
         log.warning("[ingest] ticker=%s could not be stored", answer.ticker, exc_info=error)
         return _failed(job, answer.ticker, f"it could not be stored ({type(error).__name__}: {error})")
 
@@ -134,47 +126,36 @@ def _settled(job: _Job, answer: TickerBars, stored: Stored) -> IngestOutcome:
         except StoredMeanwhile:
             stored = read_stored(job.engine, [answer.ticker])[answer.ticker]
             if reason := stored.other_origin(job.source):
-                raise _Refused(reason) from None
-    raise _Refused("other ingests of it kept writing at the same time: nothing was stored. Ingest it again")
+                raise Refused(reason) from None
+    raise Refused("other ingests of it kept writing at the same time: nothing was stored. Ingest it again")
 
 
-def _delivered(job: _Job, answer: TickerBars, stored: Stored) -> _Delivery:
+def _delivered(job: _Job, answer: TickerBars, stored: Stored) -> Delivery:
     delivery = _compared(job, answer, stored)
     if delivery.reconciled.needs_full_history:
         start = min(job.since, stored.bars["date"][0])
         (whole,) = job.source.fetch([BarRequest(answer.ticker, start, job.end)])
         delivery = _compared(job, whole, stored)
         if delivery.reconciled.needs_full_history and delivery.reconciled.inferred.is_empty():
-            raise _Refused(
+            raise Refused(
                 f"{job.source.name} sends other prices than are stored, and none for the first bars stored (from "
                 f"{stored.bars['date'][0]}): the history would mix two bases. Nothing was stored"
             )
     if delivery.reconciled.contradiction:
-        raise _Refused(delivery.reconciled.contradiction)
+        raise Refused(delivery.reconciled.contradiction)
     return delivery
 
 
-def _compared(job: _Job, answer: TickerBars, stored: Stored) -> _Delivery:
-    if answer.error:
-        raise _Refused(answer.error)
-    good, bad = split_good_and_bad(answer.bars, job.through)
-    actions, bad_actions = split_good_and_bad_actions(answer.actions)
-    reconciled = reconcile(
-        stored.bars,
-        good,
-        stored_splits=stored.splits,
-        named_splits=actions.filter(pl.col("kind") == "split").drop("kind"),
-        price_basis=job.source.price_basis,
-    )
-    refused = pl.concat([bad, bad_actions]).with_columns(pl.col("ticker").fill_null(answer.ticker))
-    return _Delivery(answer.source or job.source.name, reconciled, actions, refused)
+def _compared(job: _Job, answer: TickerBars, stored: Stored) -> Delivery:
+    return compared(answer, stored, source=job.source, through=job.through, neighbours=job.neighbours)
 
 
-def _written(job: _Job, ticker: str, stored: Stored, delivery: _Delivery) -> IngestOutcome:
+def _written(job: _Job, ticker: str, stored: Stored, delivery: Delivery) -> IngestOutcome:
     reconciled = delivery.reconciled
     days = sorted({*stored.bars["date"], *reconciled.new["date"]})
     halts = stored.halts | set(delivery.actions.filter(pl.col("kind") == "halt")["ex_date"])
-    state, message = _judged(job, days, halts)
+    state, missing = _judged(job, ticker, days, halts)
+    message = "; ".join(filter(None, (missing, delivery.said)))
     status = Status(
         ticker=ticker,
         source=delivery.source,
@@ -192,6 +173,9 @@ def _written(job: _Job, ticker: str, stored: Stored, delivery: _Delivery) -> Ing
         before=stored,
         named_actions=delivery.actions,
         refused=delivery.refused,
+        repairs=delivery.repairs,
+        examined_days=delivery.examined_days,
+        row_sources=delivery.rows,
         status=status,
     )
     splits = pl.concat([delivery.actions, reconciled.inferred]).filter(pl.col("kind") == "split")
@@ -203,20 +187,23 @@ def _written(job: _Job, ticker: str, stored: Stored, delivery: _Delivery) -> Ing
         rows_new=reconciled.new.height,
         rows_changed=reconciled.restated.height,
         rows_quarantined=delivery.refused.height,
+        rows_repaired=delivery.repairs.height,
         splits=splits.join(stored.splits, on="ex_date", how="anti").height,
         first_date=status.first_date,
         last_date=status.last_date,
     )
 
 
-def _judged(job: _Job, days: Sequence[date], halts: set[date]) -> tuple[State, str]:
+def _judged(job: _Job, ticker: str, days: Sequence[date], halts: set[date]) -> tuple[State, str]:
     if not days:
         return "no_data", f"{job.source.name} has no bars from {job.since} through {job.through}"
     missing = missing_sessions(days, halts, job.through)
+    if ended := listing.silent(ticker, days, missing, job.market_through):
+        return "delisted", ended
     return ("incomplete" if missing else "ok"), missing_sentence(missing)
 
 
-def _failed(job: _Job, ticker: str, reason: str) -> IngestOutcome:
+def _failed(job: _Job, ticker: str, reason: str, state: State = "failed") -> IngestOutcome:
     status = write_failure(
         job.engine,
         ticker,
@@ -224,9 +211,10 @@ def _failed(job: _Job, ticker: str, reason: str) -> IngestOutcome:
         price_basis=job.source.price_basis,
         reason=reason,
         checked_at=job.now,
+        state=state,
     )
     return IngestOutcome(
-        ticker, "failed", reason, rows=status.rows, first_date=status.first_date, last_date=status.last_date
+        ticker, state, reason, rows=status.rows, first_date=status.first_date, last_date=status.last_date
     )
 
 
@@ -241,8 +229,9 @@ def _request(job: _Job, ticker: str, stored: Stored) -> BarRequest:
 
 def _logged(outcome: IngestOutcome, run_id: str | None) -> IngestOutcome:
     log.info(
-        "[ingest] ticker=%s state=%s new=%d changed=%d quarantined=%d run=%s %s",
-        *(outcome.ticker, outcome.state, outcome.rows_new, outcome.rows_changed, outcome.rows_quarantined),
+        "[ingest] ticker=%s state=%s new=%d changed=%d repaired=%d quarantined=%d run=%s %s",
+        *(outcome.ticker, outcome.state, outcome.rows_new, outcome.rows_changed, outcome.rows_repaired),
+        outcome.rows_quarantined,
         run_id,
         outcome.message,
     )

@@ -31,7 +31,7 @@ class Reconciled:
     unchanged: rows that both sides tell alike. inferred: splits found in the prices (ACTIONS_SCHEMA). withdrawn: splits
     on file that the vendor now dates otherwise. needs_full_history: older bars are stored than were sent, and they
     are in doubt: prices differ already at the oldest row sent, or a split is named that lies within what is stored.
-    contradiction: why none of it may be stored, for people.
+    contradiction: why none of it may be stored, for people. splits: all that are known now, inferred ones included.
     """
 
     new: pl.DataFrame
@@ -41,6 +41,7 @@ class Reconciled:
     withdrawn: pl.DataFrame
     needs_full_history: bool
     contradiction: str | None
+    splits: pl.DataFrame
 
 
 def reconcile(
@@ -61,7 +62,7 @@ def reconcile(
     kept = stored_splits.join(withdrawn, on="ex_date", how="anti")
     fresh = _fresh(named_splits, kept)
     known = pl.concat([kept.join(named_splits, on="ex_date", how="anti").select(SPLIT_COLUMNS), named_splits])
-    plain = _raw(incoming, known, price_basis)
+    plain = as_traded(incoming, known, price_basis)
     before = _compared(stored, plain)
     adjusting = price_basis == "split_adjusted"
     found = inferred_splits(_closes(before)) if adjusting else []
@@ -72,9 +73,11 @@ def reconcile(
     if named_late:
         # Stored rows are on the basis of the splits known before: they are put right as restatements.
         found = []
+    objection = contradictions.another_unit(before) or objection
     objection = objection or contradictions.misfit(found, known) or contradictions.older(stored, incoming, before)
     inferred = _dated(stored, found)
-    raw = _raw(incoming, pl.concat([known, inferred.select(SPLIT_COLUMNS)]), price_basis) if found else plain
+    splits = pl.concat([known, inferred.select(SPLIT_COLUMNS)])
+    raw = as_traded(incoming, splits, price_basis) if found else plain
     compared = _compared(stored, raw) if found else before
     restated = compared.filter(pl.col("prices_differ") | pl.col("volume_differs"))
     return Reconciled(
@@ -85,10 +88,11 @@ def reconcile(
         withdrawn=withdrawn.select(SPLIT_COLUMNS),
         needs_full_history=_needs_more(stored, incoming, before, named_late),
         contradiction=objection,
+        splits=splits,
     )
 
 
-def _raw(incoming: pl.DataFrame, splits: pl.DataFrame, price_basis: PriceBasis) -> pl.DataFrame:
+def as_traded(incoming: pl.DataFrame, splits: pl.DataFrame, price_basis: PriceBasis) -> pl.DataFrame:
     """The bars as traded, with scale: the most that a rounding of the vendor's may have been multiplied by."""
     if price_basis == "raw" or splits.is_empty():
         return incoming.with_columns(scale=pl.lit(1.0))

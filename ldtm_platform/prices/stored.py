@@ -9,10 +9,12 @@ import polars as pl
 import sqlalchemy as sa
 
 from ldtm_platform.prices.reconcile import Reconciled
-from ldtm_platform.sources.base import BAR_COLUMNS, PRICE_COLUMNS, MarketDataSource
+from ldtm_platform.prices.written_rows import revisions, with_source
+from ldtm_platform.sources.base import BAR_COLUMNS, MarketDataSource
 from ldtm_platform.warehouse import reads
 from ldtm_platform.warehouse.bulk import append, upsert
 from ldtm_platform.warehouse.frames import selected
+from ldtm_platform.warehouse.repairs import record_repairs
 from ldtm_platform.warehouse.tables import (
     corporate_actions,
     market_data_daily,
@@ -47,7 +49,8 @@ WHERE ticker = ANY(cast(:tickers AS text[])) ORDER BY ticker COLLATE "C", ex_dat
 class Stored:
     """One ticker: raw bars by date, actions (with detected), its source and that source's basis (None: never asked).
 
-    stamp: of bars and actions, for telling whether they are still what is stored; None for nothing.
+    stamp: of bars and actions, for telling whether they are still what is stored; None for nothing. state, message and
+    checked_at: as the last ingest left them.
     """
 
     bars: pl.DataFrame
@@ -55,6 +58,9 @@ class Stored:
     source: str | None
     price_basis: str | None
     stamp: tuple[int, int] | None = None
+    state: str | None = None
+    message: str = ""
+    checked_at: datetime | None = None
 
     def other_origin(self, source: MarketDataSource) -> str | None:
         """Why this is not continued from that source: it came from another one, or in prices that mean other things."""
@@ -113,6 +119,9 @@ def read_stored(engine: sa.Engine, tickers: Sequence[str]) -> dict[str, Stored]:
             status.get(ticker, {}).get("source"),
             status.get(ticker, {}).get("price_basis"),
             stamps.get(ticker),
+            status.get(ticker, {}).get("state"),
+            status.get(ticker, {}).get("message", ""),
+            status.get(ticker, {}).get("checked_at"),
         )
         for ticker in tickers
     }
@@ -125,55 +134,71 @@ def write(
     before: Stored,
     named_actions: pl.DataFrame,
     refused: pl.DataFrame,
+    repairs: pl.DataFrame,
+    examined_days: Sequence[date],
+    row_sources: pl.DataFrame | None,
     status: Status,
 ) -> int:
     """Store one ticker's outcome whole or not at all; returns the rows newly quarantined.
 
     before: what reconciled was compared with. named_actions: ACTIONS_SCHEMA, as the vendor names them. refused: ticker,
-    date, reason, payload. Writers of one ticker wait for each other; raises StoredMeanwhile, with nothing written, when
-    another has been first.
+    date, reason, payload. row_sources: date and source of rows that are another's. repairs: of bars of examined days.
+    Writers of one ticker wait for each other; raises StoredMeanwhile, with nothing written, when another was first.
     """
     written = pl.concat([reconciled.new, reconciled.restated.select(BAR_COLUMNS)])
     told = pl.lit(status.source).alias("source")
     at = pl.lit(status.checked_at)
     with engine.begin() as connection:
-        _lock(connection, status.ticker)
+        lock(connection, status.ticker)
         if _stamps(connection, [status.ticker]).get(status.ticker) != before.stamp:
             raise StoredMeanwhile(status.ticker)
         upsert(
             connection,
             market_data_daily,
-            written.with_columns(told, ingested_at=at),
+            with_source(written, row_sources, status.source).with_columns(ingested_at=at),
             touch=("source", "ingested_at"),
         )
         if reconciled.restated.height:
-            append(
-                connection, market_data_revisions, _revisions(reconciled.restated).with_columns(told, detected_at=at)
-            )
+            append(connection, market_data_revisions, revisions(reconciled.restated).with_columns(told, detected_at=at))
         _delete_splits(connection, reconciled.withdrawn)
         for actions, detected in ((reconciled.inferred, True), (named_actions, False)):
             rows = actions.with_columns(told, detected=pl.lit(detected), seen_at=at)
             upsert(connection, corporate_actions, rows, touch=("source", "seen_at"))
-        quarantined = quarantine(connection, _quarantined(refused, status.source))
+        record_repairs(
+            connection,
+            repairs,
+            ticker=status.ticker,
+            delivered=examined_days,
+            source=status.source,
+            at=status.checked_at,
+        )
+        quarantined = quarantine(connection, quarantine_rows(refused, status.source))
         _write_status(connection, status)
     return quarantined
 
 
 def write_failure(
-    engine: sa.Engine, ticker: str, *, source: str, price_basis: str, reason: str, checked_at: datetime
+    engine: sa.Engine,
+    ticker: str,
+    *,
+    source: str,
+    price_basis: str,
+    reason: str,
+    checked_at: datetime,
+    state: str = "failed",
 ) -> Status:
     """Leave word of an ingest that stored nothing; returns it with what is stored at this moment.
 
     The source and basis of what is stored stay on record: they guard it against the next attempt.
     """
     with engine.begin() as connection:
-        _lock(connection, ticker)
+        lock(connection, ticker)
         facts = connection.execute(sa.text(_SUMMARY), {"ticker": ticker}).one()
         status = Status(
             ticker,
             facts.source or source,
             facts.price_basis or price_basis,
-            "failed",
+            state,
             reason,
             facts.first_date,
             facts.last_date,
@@ -184,7 +209,8 @@ def write_failure(
     return status
 
 
-def _lock(connection: sa.Connection, ticker: str) -> None:
+def lock(connection: sa.Connection, ticker: str) -> None:
+    """Wait for other writers of the ticker, and keep them waiting until the transaction ends."""
     connection.execute(sa.text(_LOCK), {"ticker": ticker})
 
 
@@ -210,23 +236,13 @@ def _by_ticker(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
     return {part["ticker"][0]: part for part in parts if part.height}
 
 
-def _revisions(restated: pl.DataFrame) -> pl.DataFrame:
-    values = (*PRICE_COLUMNS, "volume")
-    return restated.select(
-        "ticker",
-        "date",
-        pl.lit("restatement").alias("kind"),
-        *(f"old_{name}" for name in values),
-        *(pl.col(name).alias(f"new_{name}") for name in values),
-    )
-
-
 def _delete_splits(connection: sa.Connection, withdrawn: pl.DataFrame) -> None:
     for ticker, ex_date in withdrawn.select("ticker", "ex_date").iter_rows():
         key = (corporate_actions.c.ticker == ticker) & (corporate_actions.c.ex_date == ex_date)
         connection.execute(sa.delete(corporate_actions).where(key, corporate_actions.c.kind == "split"))
 
 
-def _quarantined(refused: pl.DataFrame, source: str) -> pl.DataFrame:
+def quarantine_rows(refused: pl.DataFrame, source: str) -> pl.DataFrame:
+    """Refused rows (ticker, date, reason, payload) as writes.quarantine takes them."""
     shas = [sha256(payload.encode()).hexdigest() for payload in refused["payload"]]
     return refused.with_columns(pl.lit(source).alias("source"), pl.Series("payload_sha", shas, dtype=pl.String))

@@ -1,10 +1,12 @@
 """The market data source that the settings name, as a Dagster resource."""
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import dagster as dg
 
+from ldtm_platform.renames import Rename
 from ldtm_platform.settings import Settings, load_settings
 from ldtm_platform.sources.base import MarketDataSource, SourceError
 from ldtm_platform.universe import load_universe
@@ -16,8 +18,15 @@ class MarketData(dg.ConfigurableResource[Any]):
     def source(self) -> MarketDataSource:
         """The configured source. Raises dg.Failure when a setting that it needs is missing."""
         settings = load_settings()
-        sources = [_SOURCES[name](settings) for name in settings.source.split(",")]
+        renames = load_universe(settings.universe).renames
+        sources = [_under_all_names(_SOURCES[name](settings), renames) for name in settings.source.split(",")]
         return sources[0] if len(sources) == 1 else _chain(sources)
+
+
+def _under_all_names(source: MarketDataSource, renames: Sequence[Rename]) -> MarketDataSource:
+    from ldtm_platform.sources.renamed import RenamedSource
+
+    return RenamedSource(source, renames) if renames else source
 
 
 def _chain(sources: Sequence[MarketDataSource]) -> MarketDataSource:
@@ -58,7 +67,7 @@ def _alpaca(settings: Settings) -> MarketDataSource:
 
     if settings.alpaca_key is None or settings.alpaca_secret is None:
         raise dg.Failure("the source alpaca needs a key: set LDTM_ALPACA_KEY and LDTM_ALPACA_SECRET")
-    return AlpacaSource(settings.alpaca_key, settings.alpaca_secret)
+    return AlpacaSource(settings.alpaca_key, settings.alpaca_secret, base_url=settings.alpaca_url)
 
 
 def _yahoo(settings: Settings) -> MarketDataSource:
@@ -67,11 +76,20 @@ def _yahoo(settings: Settings) -> MarketDataSource:
     return YahooSource()
 
 
+def _yfinance(settings: Settings) -> MarketDataSource:
+    if find_spec("yfinance") is None:
+        raise dg.Failure("the source yfinance is not installed: pip install 'ldtm_platform[yfinance]'")
+    from ldtm_platform.sources.yfinance import YfinanceSource
+
+    return YfinanceSource(settings.home / "yfinance")
+
+
 # A new vendor is one file under sources/ and one row here.
 _SOURCES: Mapping[str, Callable[[Settings], MarketDataSource]] = {
     "folder": _folder,
     "alpaca": _alpaca,
     "yahoo": _yahoo,
+    "yfinance": _yfinance,
     "sample": _sample,
     "simulated": _simulated,
 }

@@ -22,4 +22,4 @@ class News(dg.ConfigurableResource[Any]):
 def _alpaca(settings: Settings) -> NewsFeed:
     if settings.alpaca_key is None or settings.alpaca_secret is None:
         raise dg.Failure("the news of alpaca needs a key: set LDTM_ALPACA_KEY and LDTM_ALPACA_SECRET")
-    return AlpacaNews(settings.alpaca_key, settings.alpaca_secret)
+    return AlpacaNews(settings.alpaca_key, settings.alpaca_secret, base_url=settings.alpaca_url)

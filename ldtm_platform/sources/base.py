@@ -39,7 +39,9 @@ class TickerBars:
     bars: BAR_COLUMNS as the vendor sent them (any dtype, any order, maybe duplicated or dirty).
     actions: ACTIONS_SCHEMA; kind is 'split' (value = new shares per old), 'dividend' (cash a share) or 'halt' (a
     session without trading, value null). Splits outside the range belong here too when the prices are adjusted for
-    them. error: why there is no answer, for people; bars and actions are then empty.
+    them. error: why there is no answer, for people; bars and actions are then empty. gone: the vendor says that it
+    knows no such ticker, or no longer. source: whose rows these are, where the source is made of several; rows: date
+    and source of the rows that are someone else's. note: what people should know about rows that are missing.
     """
 
     ticker: str
@@ -47,6 +49,9 @@ class TickerBars:
     actions: pl.DataFrame
     error: str | None = None
     source: str | None = None
+    gone: bool = False
+    rows: pl.DataFrame | None = None
+    note: str = ""
 
 
 class MarketDataSource(ABC):
@@ -79,9 +84,10 @@ def no_actions() -> pl.DataFrame:
     return pl.DataFrame(schema=ACTIONS_SCHEMA)
 
 
-def no_answer(ticker: str, error: str) -> TickerBars:
-    """The answer for a ticker that a source cannot serve."""
-    return TickerBars(ticker, pl.DataFrame(schema=dict.fromkeys(BAR_COLUMNS, pl.String)), no_actions(), error)
+def no_answer(ticker: str, error: str, *, gone: bool = False) -> TickerBars:
+    """The answer for a ticker that a source cannot serve; gone: because it knows none by that name."""
+    bars = pl.DataFrame(schema=dict.fromkeys(BAR_COLUMNS, pl.String))
+    return TickerBars(ticker, bars, no_actions(), error, gone=gone)
 
 
 def as_date(column: str, dtype: pl.DataType) -> pl.Expr:

@@ -1,13 +1,41 @@
-"""Several sources as one: who the first cannot serve is asked of the next, and each answer says whose it is.
+"""Several sources as one: what the first cannot serve is asked of the next, and each row says whose it is.
 
-All of them must tell prices on one basis. Converting would need every split of the one to be in the prices of the
-other, on the same day: vendors differ in just that, and a series on two bases is wrong in silence.
+A ticker that the first has no answer for is the next one's; so are the sessions that the calendar expects and the first
+leaves out without a word, where both prove to tell the same prices (see agreement.py). All must tell prices on one
+basis: converting would need every split of the one to be in the prices of the other, on the same day, and vendors
+differ in just that.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
+from ldtm_platform.sources.agreement import filled, gap
 from ldtm_platform.sources.base import BarRequest, MarketDataSource, SourceError, TickerBars, no_answer
+
+
+@dataclass
+class _Asked:
+    """What is known of one request while the sources are asked in turn."""
+
+    request: BarRequest
+    answer: TickerBars | None = None
+    refusals: list[str] = field(default_factory=list)
+    gone: list[bool] = field(default_factory=list)
+
+    def next_request(self) -> BarRequest | None:
+        """What is still to be asked; None when nothing is."""
+        if self.answer is None or self.answer.bars.is_empty():
+            return self.request
+        lacking = gap(self.request, self.answer)
+        return lacking.wider if lacking else None
+
+    def take(self, answer: TickerBars) -> None:
+        """Keep an answer: the first one without an error, until there is one with bars; and every error."""
+        if answer.error:
+            self.refusals.append(f"{answer.source}: {answer.error}")
+            self.gone.append(answer.gone)
+        elif self.answer is None or not answer.bars.is_empty():
+            self.answer = answer
 
 
 class ChainSource(MarketDataSource):
@@ -29,27 +57,33 @@ class ChainSource(MarketDataSource):
         return (self.name, *(name for source in self._sources for name in source.origins))
 
     def fetch(self, requests: Sequence[BarRequest]) -> Iterator[TickerBars]:
-        """One answer per request: the first one with bars, else the first without an error, else every error.
+        """One answer per request: the first one with bars, completed by the next; else one without; else every error.
 
         Raises SourceError when none of the sources can be used at all.
         """
-        open_requests = {request.ticker: request for request in requests}
-        refusals: dict[str, list[str]] = {ticker: [] for ticker in open_requests}
-        empty: dict[str, TickerBars] = {}
+        asked = {request.ticker: _Asked(request) for request in requests}
         unusable: list[str] = []
         for source in self._sources:
             try:
-                for answer in source.fetch(list(open_requests.values())) if open_requests else ():
-                    if answer.error:
-                        refusals[answer.ticker].append(f"{source.name}: {answer.error}")
-                    elif answer.bars.is_empty():
-                        empty.setdefault(answer.ticker, replace(answer, source=source.name))
-                    else:
-                        del open_requests[answer.ticker]
-                        yield replace(answer, source=source.name)
+                yield from self._complete(source, asked)
             except SourceError as error:
                 unusable.append(f"{source.name}: {error}")
         if len(unusable) == len(self._sources):
             raise SourceError("; ".join(unusable))
-        for ticker in open_requests:
-            yield empty.get(ticker) or no_answer(ticker, "; ".join([*refusals[ticker], *unusable]))
+        for ticker, one in asked.items():
+            reasons = "; ".join([*one.refusals, *unusable])
+            yield one.answer or no_answer(ticker, reasons, gone=bool(one.gone) and all(one.gone) and not unusable)
+
+    def _complete(self, source: MarketDataSource, asked: dict[str, _Asked]) -> Iterator[TickerBars]:
+        """Ask a source for what is still missing; the answers that then lack nothing, which are done with."""
+        wanted = [request for one in asked.values() if (request := one.next_request())]
+        for answer in source.fetch(wanted) if wanted else ():
+            one, told = asked[answer.ticker], replace(answer, source=source.name)
+            lacking = one.answer and gap(one.request, one.answer)
+            if one.answer and lacking and not one.answer.bars.is_empty():
+                one.answer = filled(one.answer, lacking, told, self.price_basis)
+            else:
+                one.take(told)
+            if one.answer and not one.answer.bars.is_empty() and gap(one.request, one.answer) is None:
+                del asked[answer.ticker]
+                yield one.answer

@@ -72,18 +72,24 @@ class FolderSource(MarketDataSource):
             yield _answer(request, files, actions, self._path)
 
 
-def _listed(path: Path) -> tuple[list[Path], list[Path]]:
+def tables_in(path: Path) -> list[Path]:
+    """The Parquet and CSV files of a folder, by name, or the one file. Raises SourceError when it does not exist."""
     if not path.exists():
         raise SourceError(f"no prices at {path}: it does not exist")
     candidates = sorted(path.iterdir()) if path.is_dir() else [path]
-    tables = [file for file in candidates if file.suffix.lower() in (".parquet", ".csv")]
+    return [file for file in candidates if file.suffix.lower() in (".parquet", ".csv")]
+
+
+def _listed(path: Path) -> tuple[list[Path], list[Path]]:
+    tables = tables_in(path)
     prices = [file for file in tables if file.stem.lower() != "actions"]
     if not prices:
         raise SourceError(f"no prices at {path}: put Parquet or CSV files there ({', '.join(BAR_COLUMNS)})")
     return prices, [file for file in tables if file not in prices]
 
 
-def _scanned(path: Path) -> pl.LazyFrame:
+def scanned(path: Path) -> pl.LazyFrame:
+    """A file's rows under the folder's names of columns; raises what Polars does when it is opened or collected."""
     # CSV is read as text: a cell that is no number is the judgement of prices/bars.py, not an error of the whole file.
     if path.suffix.lower() == ".parquet":
         rows = pl.scan_parquet(path)
@@ -95,7 +101,7 @@ def _scanned(path: Path) -> pl.LazyFrame:
 
 def _opened(path: Path) -> _PriceFile:
     try:
-        rows = _scanned(path)
+        rows = scanned(path)
         names = rows.collect_schema().names()
     except (pl.exceptions.PolarsError, OSError) as error:
         return _PriceFile(path, None, f"{path} cannot be read: {str(error).splitlines()[0]}")
@@ -112,7 +118,7 @@ def _named_actions(paths: Sequence[Path]) -> pl.DataFrame:
     frames = []
     for path in paths:
         try:
-            rows = _scanned(path).collect()
+            rows = scanned(path).collect()
             frames.append(
                 rows.select(
                     pl.col("ticker").cast(pl.String),
@@ -139,7 +145,8 @@ def _answer(request: BarRequest, files: Sequence[_PriceFile], named: pl.DataFram
     parts = [part for part in parts if part.height]
     if not parts:
         unread = "; ".join(file.trouble for file in files if file.trouble)
-        return no_answer(ticker, f"{ticker} is in no file of {root}" + (f" ({unread})" if unread else ""))
+        said = f"{ticker} is in no file of {root}" + (f" ({unread})" if unread else "")
+        return no_answer(ticker, said, gone=not unread)
     bars = pl.concat([_in_range(part, request).select(BAR_COLUMNS) for part in _same_types(parts)])
     corrections = named.filter(pl.col("ticker") == ticker)
     in_columns = pl.concat([_column_actions(part) for part in parts])

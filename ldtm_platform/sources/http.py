@@ -4,7 +4,8 @@ A request is sent at most `attempts` times: after a 429, 500, 502, 503 or 504, a
 body, later each time, and never before the vendor's Retry-After has passed. All of it ends within `budget_s` and one
 backoff. What asking again cannot mend (401, 403, 404, a redirect) is told at once. Bodies are read whole here, so that
 what a caller gets is complete. Keys travel in headers only, redirects are not followed (a header would go along), and a
-key that a vendor echoes is blanked out.
+key that a vendor echoes is blanked out. A proxy is used as HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY say; .netrc
+is not read.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,12 +21,13 @@ import httpx
 from httpx_retries import Retry, RetryTransport
 from pyrate_limiter import Limiter, Rate
 
+from ldtm_platform.sources.proxies import proxy_to
 from ldtm_platform.sources.vendor import KeyRefused, Malformed, NotThere, Rejected, Unavailable, Vendor, parsed
 
 WORKERS = 3
 MOST_BACKOFF_S = 15.0
 MOST_BYTES = 32 * 1024 * 1024
-_AGAIN = (429, 500, 502, 503, 504)
+TRY_AGAIN = (429, 500, 502, 503, 504)
 # Said of the body as it was sent; what is handed on is decoded.
 _OF_THE_TRANSFER = ("content-encoding", "content-length", "transfer-encoding")
 # After this many requests in a row that ran out of attempts, the vendor is taken for down and no more are sent.
@@ -36,7 +38,7 @@ Answer = TypeVar("Answer")
 
 
 @cache
-def _limiter(name: str, base_url: str, requests: int, per_seconds: float) -> Limiter:
+def limiter(name: str, base_url: str, requests: int, per_seconds: float) -> Limiter:
     """One a vendor and process: clients that come and go share it."""
     return Limiter(Rate(requests, int(per_seconds * 1000)))
 
@@ -51,13 +53,15 @@ class _Backoff(Retry):
 class _Bounded(httpx.HTTPTransport):
     """One attempt: waits for its turn, reads the whole body, and ends by the request's deadline."""
 
-    def __init__(self, vendor: str, limiter: Limiter) -> None:
-        super().__init__(limits=httpx.Limits(max_connections=WORKERS, keepalive_expiry=30))
-        self._vendor, self._limiter = vendor, limiter
+    def __init__(self, vendor: Vendor, turns: Limiter, proxy: str | None) -> None:
+        super().__init__(limits=httpx.Limits(max_connections=WORKERS, keepalive_expiry=30), proxy=proxy)
+        self._vendor, self._turns = vendor.name, turns
+        told = [secret.get_secret_value() for secret in vendor.headers.values()]
+        self._secrets = [secret.encode() for secret in told if secret]
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         deadline: float = request.extensions["deadline"]
-        if not self._limiter.try_acquire("vendor", timeout=self._left(deadline)):
+        if not self._turns.try_acquire("vendor", timeout=self._left(deadline)):
             raise Unavailable(f"{self._vendor}: the wait for a turn was longer than the time for the request")
         left = self._left(deadline)
         limits = request.extensions["timeout"].items()
@@ -69,11 +73,14 @@ class _Bounded(httpx.HTTPTransport):
         finally:
             response.close()
         kept = {name: value for name, value in response.headers.items() if name not in _OF_THE_TRANSFER}
+        # What a vendor sends back of a key would end in an error, or in the quarantine.
+        for secret in self._secrets:
+            body = body.replace(secret, b"***")
         return httpx.Response(response.status_code, headers=kept, content=body)
 
     def _refuse_long_wait(self, response: httpx.Response, deadline: float) -> None:
-        wait = _retry_after(response)
-        if response.status_code in _AGAIN and wait is not None and wait > self._left(deadline):
+        wait = retry_after(response.headers.get("Retry-After", ""))
+        if response.status_code in TRY_AGAIN and wait is not None and wait > self._left(deadline):
             raise Unavailable(
                 f"{self._vendor} says HTTP {response.status_code} and to wait {wait:.0f} s: run this again after that"
             )
@@ -95,8 +102,8 @@ class _Bounded(httpx.HTTPTransport):
         return left
 
 
-def _retry_after(response: httpx.Response) -> float | None:
-    said = response.headers.get("Retry-After", "")
+def retry_after(said: str) -> float | None:
+    """The seconds that a Retry-After asks to wait; None where it says nothing readable."""
     try:
         return Retry().parse_retry_after(said) if said else None
     except ValueError:
@@ -104,7 +111,10 @@ def _retry_after(response: httpx.Response) -> float | None:
 
 
 class VendorClient:
-    """A connection pool to one vendor; a context manager, safe to share among threads."""
+    """A connection pool to one vendor; a context manager, safe to share among threads.
+
+    Raises SourceError for a proxy that cannot be one.
+    """
 
     def __init__(self, vendor: Vendor) -> None:
         self.vendor = vendor
@@ -114,17 +124,19 @@ class VendorClient:
             # The library doubles it before the first wait.
             backoff_factor=patience.backoff_s / 2,
             backoff_jitter=0.5,
-            status_forcelist=_AGAIN,
+            status_forcelist=TRY_AGAIN,
             max_backoff_wait=patience.budget_s,
             total_timeout=patience.budget_s,
         )
-        limiter = _limiter(vendor.name, vendor.base_url, vendor.requests, vendor.per_seconds)
+        turns = limiter(vendor.name, vendor.base_url, vendor.requests, vendor.per_seconds)
+        self._proxy = proxy_to(vendor.base_url)
         self._http = httpx.Client(
             base_url=vendor.base_url,
             headers={"User-Agent": "Mozilla/5.0 (ldtm_platform)", "Accept-Encoding": "gzip"},
             timeout=httpx.Timeout(patience.read_s, connect=patience.connect_s),
-            transport=RetryTransport(_Bounded(vendor.name, limiter), retry=retry),
-            # A proxy of the environment would be mounted beside this transport: no limits, no retries.
+            transport=RetryTransport(_Bounded(vendor, turns, self._proxy.url if self._proxy else None), retry=retry),
+            # The library would mount the environment's proxy beside this transport, without limits and retries, and
+            # would send what .netrc holds.
             trust_env=False,
         )
         self._lock, self._unanswered = Lock(), 0
@@ -177,13 +189,19 @@ class VendorClient:
             )
         except httpx.DecodingError as error:
             raise Malformed(f"{name}: the answer cannot be decompressed") from error
+        except httpx.ProxyError as error:
+            raise Unavailable(f"{name} was not reached: {self._through()} says {str(error)[:100]!r}") from error
         except httpx.HTTPError as error:
             raise Unavailable(
-                f"{name} gave no whole answer in {patience.attempts} attempts ({type(error).__name__}): try again later"
+                f"{name} gave no whole answer in {patience.attempts} attempts ({type(error).__name__}"
+                f"{', by way of ' + self._through() if self._proxy else ''}): try again later"
             ) from error
-        if response.status_code in _AGAIN:
+        if response.status_code in TRY_AGAIN:
             raise Unavailable(f"{name} {self._said(response)} in the last of {patience.attempts} attempts: later again")
         return response
+
+    def _through(self) -> str:
+        return str(self._proxy or "no proxy")
 
     def _accepted(self, response: httpx.Response) -> httpx.Response:
         status = response.status_code
@@ -197,8 +215,6 @@ class VendorClient:
     def _said(self, response: httpx.Response) -> str:
         """The status and a readable piece of the body, without keys."""
         text = response.content[:2000].decode("utf-8", "replace")
-        for secret in self.vendor.headers.values():
-            text = text.replace(secret.get_secret_value() or "\0", "***")
         quoted = "a page of HTML" if text.lstrip().startswith("<") else " ".join(text.split())[:200]
         return f"says HTTP {response.status_code}" + (f" ({quoted})" if quoted else "")
 

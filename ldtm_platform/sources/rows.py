@@ -15,7 +15,7 @@ def bars_frame(ticker: str, days: Sequence[date | None], columns: Mapping[str, S
 
     columns: open, high, low, close, volume, each as long as days.
     """
-    series = [_series(name, columns[name]) for name in BAR_COLUMNS[2:]]
+    series = [value_series(name, columns[name]) for name in BAR_COLUMNS[2:]]
     dated = [pl.Series("ticker", [ticker] * len(days), dtype=pl.String), pl.Series("date", days, dtype=pl.Date)]
     return pl.DataFrame([*dated, *series])
 
@@ -43,15 +43,20 @@ def items(value: object, what: str) -> list[object]:
 
 def number(value: object, what: str) -> float:
     """A finite JSON number. Raises Malformed."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e300:
-        raise Malformed(f"{what} is no number")
-    return float(value)
+    if isinstance(value, int | float) and _is_finite(value):
+        return float(value)
+    raise Malformed(f"{what} is no number")
 
 
-def _series(name: str, values: Sequence[object]) -> pl.Series:
-    if all(value is None or (type(value) in (int, float) and abs(value) < 1e300) for value in values):  # type: ignore[arg-type]
+def value_series(name: str, values: Sequence[object]) -> pl.Series:
+    """A column of numbers as floats; one with anything else as text."""
+    if all(value is None or _is_finite(value) for value in values):
         return pl.Series(name, values, dtype=pl.Float64, strict=False)
     return pl.Series(name, [_text(value) for value in values], dtype=pl.String)
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
 
 
 def _text(value: object) -> str | None:

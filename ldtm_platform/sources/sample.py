@@ -46,7 +46,7 @@ def _answer(request: BarRequest, stocks: pl.DataFrame, actions: pl.DataFrame) ->
     ticker = request.ticker
     if ticker not in stocks["ticker"]:
         known = ", ".join(stocks["ticker"].unique().sort())
-        return no_answer(ticker, f"{ticker} is not in the sample, which has {known}")
+        return no_answer(ticker, f"{ticker} is not in the sample, which has {known}", gone=True)
     bars = stocks.filter(ticker=ticker).filter(pl.col("date").is_between(request.start, request.end, closed="left"))
     mine = actions.filter(ticker=ticker)
     in_range = mine.filter(pl.col("ex_date").is_between(request.start, request.end, closed="left"))

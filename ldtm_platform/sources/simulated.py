@@ -76,7 +76,7 @@ class SimulatedSource(MarketDataSource):
         for request in requests:
             if request.ticker not in self._sectors:
                 error = f"{request.ticker} is not among the {len(self._sectors)} simulated tickers"
-                yield no_answer(request.ticker, error)
+                yield no_answer(request.ticker, error, gone=True)
             else:
                 yield self._answer(request, sessions, factors)
 

@@ -58,7 +58,7 @@ class YahooSource(MarketDataSource):
             body = client.get(f"/v8/finance/chart/{quote(_symbol(request), safe='')}", asked).content
             return chart(body, request)
         except NotThere as error:
-            return no_answer(request.ticker, f"{request.ticker} is unknown or delisted: {error}")
+            return no_answer(request.ticker, f"{request.ticker} is unknown or delisted: {error}", gone=True)
         except VendorError as error:
             return no_answer(request.ticker, f"{request.ticker}: {error}")
 

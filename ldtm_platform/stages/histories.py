@@ -9,6 +9,12 @@ from ldtm_platform.models.base import History
 from ldtm_platform.warehouse import reads
 
 
+def delisted_before(engine: sa.Engine, session: date) -> dict[str, str]:
+    """The tickers that were delisted before a session, with what is known of it: none of them has a model after it."""
+    rows = reads.delisted_tickers(engine).iter_rows(named=True)
+    return {row["ticker"]: row["message"] for row in rows if row["last_date"] and row["last_date"] < session}
+
+
 def read_histories(
     engine: sa.Engine, tickers: Sequence[str], *, through: date, last: int | None = None
 ) -> list[History]:

@@ -13,7 +13,7 @@ from ldtm_platform.models.base import Forecast
 from ldtm_platform.models.persistence import Persistence
 from ldtm_platform.models.registry import CHAMPION_FAMILY, model_family
 from ldtm_platform.models.store import CheckpointDamaged, CheckpointStore
-from ldtm_platform.stages.histories import read_histories
+from ldtm_platform.stages.histories import delisted_before, read_histories
 from ldtm_platform.stages.ledger import Absence, Champion, absence_rows, ledger_rows, run_rows
 from ldtm_platform.stages.outcome import Fact
 from ldtm_platform.warehouse import reads, writes
@@ -73,6 +73,8 @@ class SessionForecaster:
         results = predict_fleet(family, histories, weights, session=session)
         made = [result for result in results if isinstance(result, Forecast)]
         absent = {each.ticker: _absence(each) for each in results if isinstance(each, NoForecast)} | damaged
+        ended = delisted_before(self.engine, session)
+        absent |= {ticker: ("skipped", ended[ticker]) for ticker in absent if ticker in ended}
         naive = [
             each for each in predict_fleet(Persistence(), present, {}, session=session) if isinstance(each, Forecast)
         ]

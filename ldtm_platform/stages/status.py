@@ -8,7 +8,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from ldtm_platform.sessions import sessions_between
-from ldtm_platform.warehouse import reads
+from ldtm_platform.warehouse import reads, repairs
 
 NAMED = 8
 
@@ -45,6 +45,7 @@ def platform_status(engine: sa.Engine, tickers: Sequence[str], session: date) ->
     """Compare every ticker of the universe with the newest final session."""
     frame = pl.DataFrame({"ticker": list(tickers)}).join(reads.freshness(engine), on="ticker", how="left")
     halted = pl.col("ticker").is_in(reads.halted_tickers(engine, session))
+    delisted = pl.col("state").eq_missing("delisted")
     bars_late = frame.filter((pl.col("last_bar").is_null() | (pl.col("last_bar") < session)) & ~halted)
     features_late = frame.filter(
         pl.col("last_bar").is_not_null() & (pl.col("last_feature").ne_missing(pl.col("last_bar")))
@@ -52,14 +53,14 @@ def platform_status(engine: sa.Engine, tickers: Sequence[str], session: date) ->
     skipped = pl.col("last_training_status").eq_missing("skipped")
     without_model = frame.filter(pl.col("trained_through").is_null() & pl.col("last_feature").is_not_null())
     unpredicted = frame.filter(
-        pl.col("trained_through").is_not_null() & pl.col("last_snapshot").ne_missing(session) & ~halted
+        pl.col("trained_through").is_not_null() & pl.col("last_snapshot").ne_missing(session) & ~halted & ~delisted
     )
     late = bars_late.filter(pl.col("state").is_null() | (pl.col("state") == "ok"))
     problems = [
-        *_each(frame.filter(pl.col("state").is_not_null() & (pl.col("state") != "ok"))),
+        *_each(frame.filter(pl.col("state").is_not_null() & (pl.col("state") != "ok") & ~delisted)),
         *_named(late, f"no bar of {session}", "ldtm ingest"),
         *_named(features_late, "features behind their bars", "ldtm features"),
-        *_named(without_model.filter(~skipped), "not trained", "ldtm train"),
+        *_named(without_model.filter(~skipped & ~delisted), "not trained", "ldtm train"),
         *_named(unpredicted, f"no forecast of {session}", "ldtm pipeline"),
         *_holes(reads.forecast_sessions(engine)),
         *_overdue(engine),
@@ -73,7 +74,9 @@ def platform_status(engine: sa.Engine, tickers: Sequence[str], session: date) ->
             "oldest": [frame[c].min() for c in _COLUMNS],
         }
     )
-    notes = [str(row["last_training_message"]) for row in without_model.filter(skipped).rows(named=True)]
+    notes = [str(row["last_training_message"]) for row in without_model.filter(skipped & ~delisted).rows(named=True)]
+    notes += [f"{row['ticker']}: {row['message']}" for row in frame.filter(delisted).rows(named=True)]
+    notes += _defects(engine, tickers)
     return Status(session, stages, tuple(problems), tuple(notes))
 
 
@@ -85,6 +88,16 @@ def _each(frame: pl.DataFrame) -> list[Problem]:
         Problem(f"{row['ticker']}: {row['state']}: {row['message']}", f"ldtm ingest --ticker {row['ticker']}")
         for row in frame.rows(named=True)
     ]
+
+
+def _defects(engine: sa.Engine, tickers: Sequence[str]) -> list[str]:
+    """What of the vendors' defects stands in the bars: repaired and not mended by the vendor yet, or held."""
+    notes = []
+    for row in repairs.defects(engine, tickers).rows(named=True):
+        repaired = f"{row['repaired']} of {row['bars']} bars repaired ({row['defects']})" if row["repaired"] else ""
+        held = f"{row['held']} held in quarantine ({row['reason']})" if row["held"] else ""
+        notes.append(f"{row['ticker']}: {'; '.join(filter(None, (repaired, held)))}")
+    return notes
 
 
 def _named(frame: pl.DataFrame, what: str, command: str) -> list[Problem]:

@@ -17,7 +17,7 @@ from ldtm_platform.models.ldtm.family import Ldtm
 from ldtm_platform.models.network_family import NetworkFamily
 from ldtm_platform.models.store import CheckpointStore
 from ldtm_platform.settings import Settings
-from ldtm_platform.stages.histories import read_histories
+from ldtm_platform.stages.histories import delisted_before, read_histories
 from ldtm_platform.stages.outcome import Outcome, Result
 from ldtm_platform.warehouse import reads, writes
 
@@ -95,6 +95,11 @@ class _Registry:
         with self.engine.begin() as connection:
             writes.log_runs(connection, self._log(unfit.ticker, status, message=unfit.message))
 
+    def leave_out(self, ticker: str, reason: str) -> None:
+        """Log why a ticker is not trained."""
+        with self.engine.begin() as connection:
+            writes.log_runs(connection, self._log(ticker, "skipped", message=reason))
+
     def _log(self, ticker: str, status: str, *, manifest: Manifest | None = None, message: str = "") -> pl.DataFrame:
         row: dict[str, object] = {"ticker": ticker, "mode": "train", "status": status, "dagster_run_id": self.run_id}
         if manifest:
@@ -125,7 +130,12 @@ def train_tickers(
     family = Ldtm(LdtmConfig(max_epochs=plan.epochs))
     registry = _Registry(engine, store, plan.keep, run_id)
     waiting: list[History] = []
-    for history in read_histories(engine, tickers, through=plan.through):
+    ended = delisted_before(engine, plan.through)
+    for ticker in (each for each in tickers if each in ended):
+        registry.leave_out(ticker, ended[ticker])
+        yield Outcome(ticker, Result.SKIPPED, "delisted", ended[ticker])
+    listed = [ticker for ticker in tickers if ticker not in ended]
+    for history in read_histories(engine, listed, through=plan.through):
         known = _known(family, store, history, plan.seed)
         if known is None:
             waiting.append(history)

@@ -17,13 +17,15 @@ class FilledBack:
     """What one fill-back did.
 
     updated: snapshots written; revised: actuals that were filled before and changed; pending: targets whose bar is not
-    there yet; missing: targets whose bar is absent although the ticker has a later one.
+    there yet; missing: targets whose bar is absent although the ticker has a later one; ended: targets that get no bar,
+    because the ticker was delisted before them (view ldtm_ended_targets).
     """
 
     updated: int
     revised: int
     pending: int
     missing: int
+    ended: int = 0
 
 
 def fill_back(connection: sa.Connection, *, through: date) -> FilledBack:
@@ -31,8 +33,8 @@ def fill_back(connection: sa.Connection, *, through: date) -> FilledBack:
     # Two at once would record the same revision twice.
     connection.execute(sa.text("LOCK TABLE ldtm_daily_snapshots IN SHARE ROW EXCLUSIVE MODE"))
     updated, revised = connection.execute(sa.text(_FILL), {"through": through}).one()
-    pending, missing = connection.execute(sa.text(_OPEN), {"through": through}).one()
-    return FilledBack(updated=updated, revised=revised, pending=pending, missing=missing)
+    pending, missing, ended = connection.execute(sa.text(_OPEN), {"through": through}).one()
+    return FilledBack(updated=updated, revised=revised, pending=pending, missing=missing, ended=ended)
 
 
 _TARGETS = """
@@ -100,6 +102,10 @@ WITH targets AS ({_TARGETS} AND target.actual IS NULL
 ), newest AS (
     SELECT ticker, max(date) AS date FROM market_data_daily WHERE date <= :through GROUP BY ticker
 )
-SELECT count(*) FILTER (WHERE newest.date IS NULL OR newest.date < targets.date),
-       count(*) FILTER (WHERE newest.date > targets.date)
-FROM targets LEFT JOIN newest USING (ticker)"""
+SELECT count(*) FILTER (WHERE ended.id IS NULL AND (newest.date IS NULL OR newest.date < targets.date)),
+       count(*) FILTER (WHERE newest.date > targets.date),
+       count(ended.id)
+FROM targets
+LEFT JOIN newest USING (ticker)
+LEFT JOIN (SELECT ticker AS id, last_date FROM market_data_status WHERE state = 'delisted') ended
+    ON ended.id = targets.ticker AND targets.date > ended.last_date"""

@@ -91,6 +91,16 @@ WHERE state = 'incomplete' AND ticker = ANY(cast(:tickers AS text[]))
 ORDER BY ticker COLLATE "C"
 """
 
+DELISTED = """
+SELECT ticker, last_date, message FROM market_data_status WHERE state = 'delisted' ORDER BY ticker COLLATE "C"
+"""
+
+NEWEST_BARS = """
+SELECT source, max(last_date) AS last_date FROM market_data_status WHERE last_date IS NOT NULL GROUP BY source
+"""
+
+ENDED_TARGETS = 'SELECT * FROM ldtm_ended_targets ORDER BY ticker COLLATE "C", target_date, horizon'
+
 QUARANTINED = """
 SELECT ticker, reason, count(*) AS rows, min(date) AS first_date, max(date) AS last_date,
        max(last_seen_at) AS last_seen_at

@@ -133,6 +133,21 @@ def incomplete_tickers(engine: sa.Engine, tickers: Sequence[str]) -> list[tuple[
     return selected(engine, queries.INCOMPLETE_TICKERS, tickers=list(tickers)).rows()
 
 
+def delisted_tickers(engine: sa.Engine) -> pl.DataFrame:
+    """The tickers that have no bars any more: ticker, last_date, message."""
+    return selected(engine, queries.DELISTED)
+
+
+def newest_bars(engine: sa.Engine) -> dict[str, date]:
+    """The newest bar stored of any ticker that a source served last, by source."""
+    return dict(selected(engine, queries.NEWEST_BARS).iter_rows())
+
+
+def ended_targets(engine: sa.Engine) -> pl.DataFrame:
+    """Targets after a delisting: run_date, ticker, horizon, target_date, last_bar, reason."""
+    return selected(engine, queries.ENDED_TARGETS)
+
+
 def overdue_targets(engine: sa.Engine) -> pl.DataFrame:
     """Targets that the ticker's bars have reached or passed and that are not filled: ticker, target_date, snapshots."""
     return selected(engine, queries.OVERDUE_TARGETS)

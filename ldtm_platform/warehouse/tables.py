@@ -9,6 +9,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from ldtm_platform.features.feature_set import FEATURES
 from ldtm_platform.warehouse.columns import facts, flag, instant, key, maybe, one_of, positive, surrogate_key
+from ldtm_platform.warehouse.hourly_tables import hourly_tables
+from ldtm_platform.warehouse.listing_tables import alias_table
+from ldtm_platform.warehouse.repair_tables import repairs_table
 
 PRICE_COLUMNS = ("open", "high", "low", "close")
 
@@ -98,9 +101,14 @@ market_data_status = sa.Table(
     sa.Column("rows", sa.Integer, nullable=False, server_default=sa.text("0")),
     instant("checked_at"),
     one_of("price_basis", "raw", "split_adjusted"),
-    one_of("state", "ok", "incomplete", "no_data", "failed"),
+    one_of("state", "ok", "incomplete", "no_data", "failed", "delisted"),
     comment="What the last ingest of each ticker found",
 )
+
+ticker_aliases = alias_table(metadata)
+
+market_data_hourly, market_data_hourly_revisions, market_data_hourly_status = hourly_tables(metadata)
+market_data_repairs = repairs_table(metadata)
 
 news_headlines = sa.Table(
     "news_headlines",

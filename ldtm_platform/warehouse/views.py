@@ -88,6 +88,20 @@ $$""",
     "DROP FUNCTION market_data_adjusted(date)",
 )
 
+# A span a row: from one change of grid, segment or source to the next.
+HOURLY_GRIDS = view(
+    "market_data_hourly_grids",
+    """
+SELECT ticker, grid, segment, source, min(date) AS first_date, max(date) AS last_date, count(*) AS bars
+FROM (
+    SELECT ticker, date, grid, segment, source,
+           row_number() OVER (PARTITION BY ticker ORDER BY start_at)
+               - row_number() OVER (PARTITION BY ticker, grid, segment, source ORDER BY start_at) AS span
+    FROM market_data_hourly
+) placed
+GROUP BY ticker, grid, segment, source, span""",
+)
+
 CHAMPIONS = view(
     "model_champions",
     """
@@ -96,11 +110,12 @@ FROM model_promotions
 ORDER BY ticker, family, id DESC""",
 )
 
-# Persistence forecasts the run date's close, so its error stands beside each model's on the very same rows.
+# Persistence forecasts the run date's close, so its error stands beside each model's on the very same rows. What was
+# forecast under a former name of a ticker counts under its present one, where its bars are.
 PREDICTION_ERRORS = view(
     "ldtm_prediction_errors",
     """
-SELECT p.id, p.run_date, p.ticker, p.family, p.model_version, p.horizon, p.target_date,
+SELECT p.id, p.run_date, named.ticker, p.family, p.model_version, p.horizon, p.target_date,
        p.run_date_close, p.predicted_close, a.actual_close,
        (p.predicted_close - a.actual_close) / a.actual_close * 100 AS pct_error,
        (p.run_date_close - a.actual_close) / a.actual_close * 100 AS persistence_pct_error,
@@ -108,12 +123,14 @@ SELECT p.id, p.run_date, p.ticker, p.family, p.model_version, p.horizon, p.targe
        abs(ln(p.run_date_close / a.actual_close)) AS persistence_abs_log_error,
        p.trained_through, p.generated_at, p.in_sample, p.is_late, p.is_replay
 FROM ldtm_predictions p
-JOIN market_data_daily bar ON bar.ticker = p.ticker AND bar.date = p.target_date
+LEFT JOIN ticker_aliases alias ON alias.old_ticker = p.ticker AND p.run_date < alias.changed_on
+CROSS JOIN LATERAL (SELECT coalesce(alias.current_ticker, p.ticker) AS ticker) named
+JOIN market_data_daily bar ON bar.ticker = named.ticker AND bar.date = p.target_date
 LEFT JOIN market_data_split_regimes own
-    ON own.ticker = p.ticker AND p.target_date >= own.from_date AND p.target_date < own.until_date
+    ON own.ticker = named.ticker AND p.target_date >= own.from_date AND p.target_date < own.until_date
 LEFT JOIN market_data_split_regimes basis
-    ON basis.ticker = p.ticker AND p.price_basis >= basis.from_date AND p.price_basis < basis.until_date
-LEFT JOIN market_data_daily origin ON origin.ticker = p.ticker AND origin.date = p.run_date
+    ON basis.ticker = named.ticker AND p.price_basis >= basis.from_date AND p.price_basis < basis.until_date
+LEFT JOIN market_data_daily origin ON origin.ticker = named.ticker AND origin.date = p.run_date
 CROSS JOIN LATERAL (
     SELECT bar.close * (coalesce(own.split_factor, 1) / coalesce(basis.split_factor, 1))
         * ldtm_basis_change(p.run_date_close, origin.close) AS actual_close
@@ -201,6 +218,20 @@ LEFT JOIN inference USING (ticker)
 LEFT JOIN signal USING (ticker)""",
 )
 
+# Targets that no bar will ever fill: the ticker was delisted before them. They are pending again if it comes back.
+ENDED_TARGETS = view(
+    "ldtm_ended_targets",
+    """
+SELECT s.run_date, s.ticker, target.horizon, target.date AS target_date, status.last_date AS last_bar,
+       status.message AS reason
+FROM ldtm_daily_snapshots s CROSS JOIN LATERAL (VALUES
+    ('next_day', s.next_day_target_date, s.next_day_actual),
+    ('next_monday', s.next_monday_target_date, s.next_monday_actual),
+    ('one_month', s.one_month_target_date, s.one_month_actual)
+) target(horizon, date, actual) JOIN market_data_status status ON status.ticker = s.ticker AND status.state = 'delisted'
+WHERE target.actual IS NULL AND target.date > status.last_date""",
+)
+
 DEFINITIONS = (
     REFUSE_CHANGE,
     only_added("ldtm_predictions"),
@@ -209,9 +240,11 @@ DEFINITIONS = (
     BASIS_CHANGE,
     SPLIT_REGIMES,
     ADJUSTED,
+    HOURLY_GRIDS,
     CHAMPIONS,
     PREDICTION_ERRORS,
     ACCURACY_30D,
     SIGNALS,
     MODEL_CARDS,
+    ENDED_TARGETS,
 )

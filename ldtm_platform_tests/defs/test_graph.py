@@ -24,6 +24,7 @@ def test_assets_and_what_they_depend_on() -> None:
     }
     assert depends_on == {
         "market_data_daily": [],
+        "market_data_hourly": ["market_data_daily"],
         "engineered_features": ["market_data_daily"],
         "ldtm_checkpoints": ["engineered_features"],
         "ldtm_predictions": ["engineered_features", "ldtm_checkpoints"],
@@ -43,6 +44,8 @@ def test_checks_and_which_of_them_block() -> None:
         "market_data_daily.bars_cover_every_session": True,
         "market_data_daily.large_moves_have_a_known_action": False,
         "market_data_daily.nothing_is_in_quarantine": False,
+        "market_data_daily.repairs_are_few": False,
+        "market_data_hourly.hourly_series_keep_one_grid": False,
         "engineered_features.features_reach_their_bars": True,
         "ldtm_checkpoints.models_beat_tomorrow_is_today": False,
         "ldtm_daily_snapshots.every_ticker_has_a_forecast": False,
@@ -54,12 +57,14 @@ def test_jobs_and_what_they_run() -> None:
     steps = {name: sorted(REPOSITORY.get_job(name).graph.node_names()) for name in JOBS}
     assert steps == {
         "market_data_ingest": ["market_data_daily"],
+        "hourly_ingest": ["market_data_hourly"],
         "feature_engineering": [
             "engineered_features",
             "market_data_daily_bars_are_sound",
             "market_data_daily_bars_cover_every_session",
             "market_data_daily_large_moves_have_a_known_action",
             "market_data_daily_nothing_is_in_quarantine",
+            "market_data_daily_repairs_are_few",
         ],
         "full_retrain": ["ldtm_checkpoints", "ldtm_checkpoints_models_beat_tomorrow_is_today"],
         "daily_inference": [
@@ -80,6 +85,7 @@ def test_jobs_and_what_they_run() -> None:
             "ldtm_snapshot_actuals_matured_targets_are_filled",
         ],
         "ingest_tickers": ["ingest"],
+        "ingest_hourly_tickers": ["ingest_hourly"],
         "engineer_tickers": ["engineer_features"],
         "train_tickers": ["train"],
         "forecast_tickers": ["forecast"],
@@ -116,6 +122,8 @@ def test_schedules_and_sensors_run_from_the_start() -> None:
         "dead_terminals": [],
         "features_after_ingest": ["feature_engineering"],
         "features_after_partial_ingest": ["feature_engineering"],
+        "hours_after_ingest": ["hourly_ingest"],
+        "hours_after_partial_ingest": ["hourly_ingest"],
     }
     assert all(each.default_status is dg.DefaultScheduleStatus.RUNNING for each in REPOSITORY.schedule_defs)
     assert all(each.default_status is dg.DefaultSensorStatus.RUNNING for each in REPOSITORY.sensor_defs)
@@ -148,7 +156,7 @@ def test_checkpoints_show_the_columns_of_their_registry() -> None:
 def test_partitions_are_tickers_or_sessions_and_never_their_product(asset: str) -> None:
     partitions = GRAPH.get(dg.AssetKey(asset)).partitions_def
     assert not isinstance(partitions, dg.MultiPartitionsDefinition)
-    if asset in ("market_data_daily", "engineered_features", "ldtm_checkpoints"):
+    if asset in ("market_data_daily", "market_data_hourly", "engineered_features", "ldtm_checkpoints"):
         assert partitions == TICKERS
     elif asset not in UNPARTITIONED:
         assert partitions == SESSIONS
@@ -175,6 +183,7 @@ def test_every_check_is_a_sentence(check: dg.AssetCheckKey) -> None:
 
 def test_ingest_and_training_wait_in_pools() -> None:
     assert GRAPH.get(dg.AssetKey("market_data_daily")).pools == {"market_data_api"}
+    assert GRAPH.get(dg.AssetKey("market_data_hourly")).pools == {"market_data_api"}
     assert GRAPH.get(dg.AssetKey("ldtm_checkpoints")).pools == {"gpu"}
     for job, pool in (("ingest_tickers", "market_data_api"), ("train_tickers", "gpu"), ("canary_retrain", "gpu")):
         (op,) = REPOSITORY.get_job(job).graph.node_defs

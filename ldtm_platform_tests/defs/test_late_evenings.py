@@ -6,6 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 
 from ldtm_platform.defs import schedules
 from ldtm_platform.postgres.server import Connection
@@ -54,6 +55,17 @@ def test_a_ticker_whose_bar_came_late_is_forecast_and_then_nothing_more_is_asked
     done = tick(fleet, schedules.weekday_evenings_for_late_forecasts)
     assert isinstance(done, dg.SkipReason)
     assert done.skip_message == "every ticker that can be forecast has its forecast of 2024-07-31"
+
+
+def test_a_delisted_ticker_is_not_late(fleet: Bench) -> None:
+    assert fleet.on_range("market_data_ingest", "AMGN", "APP").success
+    with fleet.engine.begin() as connection:
+        gone = "UPDATE market_data_status SET state = 'delisted', last_date = '2024-06-28' WHERE ticker = 'AMZN'"
+        connection.execute(sa.text(gone))
+        connection.execute(sa.text("DELETE FROM market_data_daily WHERE ticker = 'AMZN' AND date > '2024-06-28'"))
+    request = tick(fleet, schedules.weekday_evenings_for_late_bars)
+    assert isinstance(request, dg.RunRequest)
+    assert "AMZN" not in request.run_config["ops"]["ingest"]["config"]["tickers"]
 
 
 def test_closed_days_are_skipped(fleet: Bench) -> None:

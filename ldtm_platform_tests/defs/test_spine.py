@@ -194,6 +194,7 @@ def test_the_checks_speak_for_the_whole_fleet(fleet: Fleet) -> None:
         "bars_cover_every_session",
         "large_moves_have_a_known_action",
         "nothing_is_in_quarantine",
+        "repairs_are_few",
         "features_reach_their_bars",
         "models_beat_tomorrow_is_today",
         "every_ticker_has_a_forecast",

@@ -12,7 +12,8 @@ import pytest
 import sqlalchemy as sa
 
 from ldtm_platform.prices.adjust import adjusted
-from ldtm_platform.prices.ingest import IngestOutcome, ingest
+from ldtm_platform.prices.ingest import ingest
+from ldtm_platform.prices.outcome import IngestOutcome
 from ldtm_platform.sessions import sessions_between
 from ldtm_platform.sources.base import BarRequest, MarketDataSource, TickerBars
 from ldtm_platform.sources.folder import FolderSource

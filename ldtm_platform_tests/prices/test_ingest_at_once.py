@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
-from ldtm_platform.prices.ingest import IngestOutcome
+from ldtm_platform.prices.outcome import IngestOutcome
 from ldtm_platform.sources.base import BarRequest, MarketDataSource, TickerBars
 from ldtm_platform.warehouse import reads
 from ldtm_platform_tests.prices.test_ingest import MARKET, SESSIONS, folder, run, simulated, table

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 
 from ldtm_platform.postgres.server import Connection
 from ldtm_platform.prices.adjust import adjusted
-from ldtm_platform.prices.ingest import IngestOutcome, ingest
+from ldtm_platform.prices.ingest import ingest
+from ldtm_platform.prices.outcome import IngestOutcome
 from ldtm_platform.sessions import session_open, sessions_between
-from ldtm_platform.sources.base import BarRequest
+from ldtm_platform.sources.base import PRICE_COLUMNS, BarRequest
 from ldtm_platform.sources.simulated import SimulatedSource
 from ldtm_platform.sources.vendor import Patience
 from ldtm_platform.sources.yahoo import YahooSource
@@ -40,7 +41,13 @@ def body(ticker: str, through: date) -> bytes:
     (answer,) = MARKET.fetch([BarRequest(ticker, START, TODAY + timedelta(days=1))])
     splits = pl.DataFrame({"ticker": [SPLIT], "ex_date": [DAY], "value": [4.0]})
     own = splits.filter((pl.col("ticker") == ticker) & (pl.col("ex_date") <= through))
-    bars = adjusted(answer.bars.filter(pl.col("date") <= TODAY), own, TODAY)
+    # The simulated market has no split there: what was traded from that day on is a quarter of it.
+    divided = pl.col("ticker").eq(SPLIT) & (pl.col("date") >= DAY)
+    traded = answer.bars.with_columns(
+        *(pl.when(divided).then(pl.col(name) / 4).otherwise(pl.col(name)).alias(name) for name in PRICE_COLUMNS),
+        pl.when(divided).then(pl.col("volume") * 4).otherwise(pl.col("volume")).alias("volume"),
+    )
+    bars = adjusted(traded.filter(pl.col("date") <= TODAY), own, TODAY)
     bars = bars.filter((pl.col("date") <= through) | (pl.col("date") == TODAY))
     stamps = [int(session_open(day).timestamp()) for day in bars["date"]]
     day = int(session_open(DAY).timestamp())

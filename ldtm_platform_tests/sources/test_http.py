@@ -147,3 +147,11 @@ def test_a_key_is_sent_and_is_in_no_log_error_or_repr(status: int, caplog: pytes
         told = f"{caught.value!r} {caught.value.__cause__!r} {client!r} {client.vendor!r} {caplog.text}"
         assert server.seen[0].headers["X-Key"] == KEY
         assert KEY not in told
+
+
+def test_a_key_in_an_answer_is_blanked_out_too() -> None:
+    def echo(seen: Seen) -> Reply:
+        return Reply(body=f'{{"close": "{seen.headers["X-Key"]}"}}'.encode())
+
+    with serving(echo) as server, VendorClient(vendor(server)) as client:
+        assert client.get_json("/") == {"close": "***"}

@@ -1,6 +1,7 @@
 """Recorded bodies with things wrong in them: no crash, no bad row, an answer or an error with a name."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from random import Random
@@ -12,18 +13,22 @@ import sqlalchemy as sa
 from ldtm_platform.prices.actions import split_good_and_bad_actions
 from ldtm_platform.prices.bars import DailyBar, split_good_and_bad
 from ldtm_platform.prices.ingest import ingest
-from ldtm_platform.sources.alpaca import actions_of, bars_of, ticker_bars
+from ldtm_platform.sources.alpaca import actions_of, ticker_bars
+from ldtm_platform.sources.alpaca_requests import bars_of
 from ldtm_platform.sources.base import ACTIONS_SCHEMA, BarRequest, MarketDataSource, PriceBasis, TickerBars, no_answer
 from ldtm_platform.sources.folder import FolderSource
 from ldtm_platform.sources.rows import table
 from ldtm_platform.sources.simulated import SimulatedSource
-from ldtm_platform.sources.vendor import VendorError, parsed
+from ldtm_platform.sources.vendor import Patience, VendorError, parsed
 from ldtm_platform.sources.yahoo import chart
+from ldtm_platform.sources.yfinance import YfinanceSource
 from ldtm_platform.warehouse import reads
 from ldtm_platform_tests.sources.mutations import mutated
+from ldtm_platform_tests.sources.vendor_server import Reply, Seen, serving
 
 RANGE = (date(2000, 1, 3), date(2026, 9, 1))
 THROUGH = date(2026, 8, 31)
+PATIENCE = Patience(attempts=1, connect_s=5, read_s=10, budget_s=20)
 ACTIONS = (
     b'{"corporate_actions": {"forward_splits": [{"symbol": "AAPL", "new_rate": 4, "old_rate": 1, "ex_date": '
     b'"2020-08-31"}], "cash_dividends": [{"symbol": "AAPL", "rate": 0.2, "ex_date": "2020-11-06"}]}, '
@@ -50,11 +55,34 @@ def from_folder(body: bytes, folder: Path) -> TickerBars:
     return answer
 
 
-def recordings(wire: Path) -> list[tuple[bytes, Read]]:
+@dataclass
+class Spoken:
+    """A server that says one body to every request for a chart, and the package yfinance that asks it."""
+
+    body: bytes = b""
+
+    def __call__(self, seen: Seen) -> Reply:
+        """The answer to a request; the pages of the chase for a cookie lead nowhere."""
+        return Reply(body=self.body) if "/chart/" in seen.path else Reply(404)
+
+    def reader(self, url: str, ticker: str) -> Read:
+        """What reads a body by way of the package."""
+
+        def read(body: bytes, folder: Path) -> TickerBars:
+            self.body = body
+            source = YfinanceSource(folder / "kept", base_url=url, patience=PATIENCE, per_second=10_000)
+            (answer,) = source.fetch([BarRequest(ticker, *RANGE)])
+            return answer
+
+        return read
+
+
+def recordings(wire: Path, spoken: Spoken, url: str) -> list[tuple[bytes, Read]]:
     """Each recorded body, long tables by their newest 60 rows, with what reads it."""
     found: list[tuple[bytes, Read]] = [(ACTIONS, alpaca_actions)]
     charts = sorted((wire / "yahoo").glob("*_chart_*.json"))
     found += [(path.read_bytes(), yahoo(path.stem.split("_")[2])) for path in charts]
+    found += [(path.read_bytes(), spoken.reader(url, path.stem.split("_")[2])) for path in charts[::3]]
     found += [(path.read_bytes(), alpaca_bars) for path in sorted((wire / "alpaca").glob("bars_*.json"))]
     for path in (wire / "stooq" / "aapl_us_d.csv", wire / "nasdaq" / "AAPL_historical.csv"):
         lines = path.read_bytes().splitlines(keepends=True)
@@ -65,13 +93,15 @@ def recordings(wire: Path) -> list[tuple[bytes, Read]]:
 
 def answers(wire: Path, folder: Path, *, seed: int, count: int) -> Iterator[TickerBars]:
     """What is read of `count` mutated bodies; only an error with a name may come instead."""
-    random, bodies = Random(seed), recordings(wire)
-    for at in range(count):
-        body, read = bodies[at % len(bodies)]
-        try:
-            yield read(mutated(body, random), folder)
-        except VendorError as error:
-            yield no_answer("AAPL", str(error))
+    random, spoken = Random(seed), Spoken()
+    with serving(spoken) as server:
+        bodies = recordings(wire, spoken, server.url)
+        for at in range(count):
+            body, read = bodies[at % len(bodies)]
+            try:
+                yield read(mutated(body, random), folder)
+            except VendorError as error:
+                yield no_answer("AAPL", str(error))
 
 
 def check(answer: TickerBars) -> int:

@@ -1,0 +1,47 @@
+"""Another ticker's columns under this one's name: rows that are equal to another's, or that have its volumes.
+
+Whose they are is told by what is stored: rows that the ticker has already are its own. The others are held. Two tickers
+that are delivered equal for the first time in one ingest: the second to arrive is held.
+"""
+
+import numpy as np
+import polars as pl
+
+from ldtm_platform.prices.defects.finding import Case, Finding
+from ldtm_platform.sources.base import PRICE_COLUMNS
+
+DEFECT = "borrowed_columns"
+# The same volume to the share on one day is chance; so often with one ticker within so many days it is not.
+_TELLING = 5
+_NEAR = 14
+
+
+def borrowed_columns(case: Case) -> list[Finding]:
+    """The rows that are another ticker's, by ticker."""
+    if case.others.is_empty() or case.bars.is_empty():
+        return []
+    own = case.bars.join(case.stored.select("date", "close", "volume"), on=["date", "close", "volume"], how="anti")
+    traded = own.filter((pl.col("volume") > 0) & (pl.col("high") > pl.col("low")))
+    theirs = case.others.rename({name: f"their_{name}" for name in ("ticker", *PRICE_COLUMNS)})
+    alike = traded.join(theirs, on=["date", "volume"], how="inner").with_columns(
+        equal=pl.all_horizontal(pl.col(name) == pl.col(f"their_{name}") for name in PRICE_COLUMNS)
+    )
+    told = [
+        part.filter(pl.col("equal") | _is_crowded(part)) for part in alike.sort("date").partition_by("their_ticker")
+    ]
+    kept = pl.concat(told).unique("date") if told else alike
+    return [_finding(rows, case) for rows in kept.sort("date").partition_by("their_ticker")]
+
+
+def _is_crowded(alike: pl.DataFrame) -> pl.Series:
+    """Of each row whether enough others, by date, are near it."""
+    days = alike["date"].cast(pl.Int32).to_numpy()
+    near = np.searchsorted(days, days + _NEAR, "right") - np.searchsorted(days, days - _NEAR, "left")
+    return pl.Series(near >= _TELLING)
+
+
+def _finding(alike: pl.DataFrame, case: Case) -> Finding:
+    other = alike["their_ticker"][0]
+    equal = int(alike["equal"].sum())
+    evidence = f"{equal} of {alike.height} rows are equal to {other}'s in all numbers, the others in volume"
+    return Finding(DEFECT, alike.select(case.bars.columns), False, f"its numbers are those of {other}", evidence)
