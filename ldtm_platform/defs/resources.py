@@ -3,6 +3,7 @@
 import dagster as dg
 
 from ldtm_platform.resources.database import Database
+from ldtm_platform.resources.language_model import LanguageModel
 from ldtm_platform.resources.market_data import MarketData
 from ldtm_platform.resources.model_store import ModelStore
 from ldtm_platform.resources.news import News
@@ -18,6 +19,7 @@ def resources() -> dg.Definitions:
     return dg.Definitions(
         resources={
             "database": Database(),
+            "language_model": LanguageModel(),
             "market_data": MarketData(),
             "models": ModelStore(),
             "news": News(),

@@ -41,9 +41,12 @@ class Status:
         }
 
 
-def platform_status(engine: sa.Engine, tickers: Sequence[str], session: date) -> Status:
-    """Compare every ticker of the universe with the newest final session."""
-    frame = pl.DataFrame({"ticker": list(tickers)}).join(reads.freshness(engine), on="ticker", how="left")
+def platform_status(
+    engine: sa.Engine, tickers: Sequence[str], session: date, freshness: pl.DataFrame | None = None
+) -> Status:
+    """Compare every ticker of the universe with the newest final session; `freshness` as reads gives it, if at hand."""
+    known = reads.freshness(engine) if freshness is None else freshness
+    frame = pl.DataFrame({"ticker": list(tickers)}).join(known, on="ticker", how="left")
     halted = pl.col("ticker").is_in(reads.halted_tickers(engine, session))
     bars_late = frame.filter((pl.col("last_bar").is_null() | (pl.col("last_bar") < session)) & ~halted)
     features_late = frame.filter(

@@ -11,6 +11,7 @@ from ldtm_platform.features.feature_set import FEATURES
 from ldtm_platform.warehouse.columns import facts, flag, instant, key, maybe, one_of, positive, surrogate_key
 
 PRICE_COLUMNS = ("open", "high", "low", "close")
+OPEN_SNAPSHOT = "next_day_actual IS NULL OR next_monday_actual IS NULL OR one_month_actual IS NULL"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -209,6 +210,7 @@ ldtm_run_log = sa.Table(
     one_of("mode", "train", "infer"),
     one_of("status", "success", "failed", "skipped"),
     sa.Index(None, "ticker", "mode", "id"),
+    sa.Index("ldtm_run_log_train_idx", "ticker", "id", postgresql_where=sa.text("mode = 'train'")),
     comment="One row per ticker and run of training or inference",
 )
 
@@ -238,7 +240,8 @@ ldtm_daily_snapshots = sa.Table(
     sa.UniqueConstraint("run_date", "ticker"),
     one_of("next_day_direction_pred", "UP", "DOWN"),
     one_of("next_day_direction_actual", "UP", "DOWN"),
-    sa.Index(None, "ticker"),
+    sa.Index(None, "ticker", "run_date"),
+    sa.Index("ldtm_daily_snapshots_open_idx", "ticker", postgresql_where=sa.text(OPEN_SNAPSHOT)),
     comment="The official prediction of each session and what came true, in the price basis of run_date",
 )
 
