@@ -16,7 +16,7 @@ SECRET = "hunter2-very-secret"
 def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting in the environment, and a working folder without .env."""
     for name in os.environ:
-        if name.startswith(("LDTM_", "DB_", "DAGSTER_")):
+        if name.startswith(("LDTM_", "DB_", "DAGSTER_", "LLM_")):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
@@ -122,3 +122,28 @@ def test_the_newest_session_is_never_beyond_the_end_of_the_data(monkeypatch: pyt
     monkeypatch.setenv("LDTM_LAST_SESSION", "2013-03-01")
     assert load_settings().latest_session() == date(2013, 3, 1)
     assert load_settings().latest_session(datetime(2012, 6, 1, 12, tzinfo=UTC)) == date(2012, 5, 31)
+
+
+def test_the_language_models_server_is_named_and_its_key_kept_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM_BASE_URL", "http://127.0.0.1:8080/v1/")
+    monkeypatch.setenv("LLM_API_KEY", SECRET)
+    monkeypatch.setenv("LLM_MODEL", "small")
+    settings = load_settings()
+    assert (settings.llm_base_url, settings.llm_model, settings.llm_timeout) == (
+        "http://127.0.0.1:8080/v1",
+        "small",
+        120.0,
+    )
+    assert SECRET not in f"{settings!r} {settings} {settings.model_dump_json()}"
+    assert settings.for_children() == {
+        "LLM_API_KEY": SECRET,
+        "LLM_BASE_URL": "http://127.0.0.1:8080/v1",
+        "LLM_MODEL": "small",
+    }
+
+
+@pytest.mark.parametrize("address", ["localhost:8080", "ftp://box/v1", "http://me:secret@box/v1", "http://box/v1?key=a"])
+def test_an_address_that_is_none_or_holds_a_secret_is_refused(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("LLM_BASE_URL", address)
+    with pytest.raises(ValidationError, match="must be"):
+        load_settings()
