@@ -63,8 +63,9 @@ def test_weights_of_either_engine_forecast_the_same() -> None:
     today = [history for history in ALL if history.through == session]
     forecasts = []
     for engine in (Stacked(MACHINE), OneByOne(CPU)):
-        weights = {result.ticker: trained(result).weights for result in engine.train(FAMILY, today, seed=0)}
-        forecasts.append(predict_fleet(FAMILY, today, weights, session=session))
+        results = engine.train(FAMILY, today, seed=0)
+        models = {result.ticker: FAMILY.model(trained(result).weights) for result in results}
+        forecasts.append(predict_fleet(FAMILY, today, models, session=session))
     for ours, theirs in zip(*forecasts, strict=True):
         assert isinstance(ours, Forecast)
         assert isinstance(theirs, Forecast)
