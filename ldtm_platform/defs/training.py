@@ -13,10 +13,10 @@ from ldtm_platform.resources.database import Database
 from ldtm_platform.resources.model_store import ModelStore
 from ldtm_platform.resources.progress import Progress
 from ldtm_platform.settings import load_settings
+from ldtm_platform.stack.slots import GPU_POOL
 from ldtm_platform.warehouse import reads
 
 KEY = dg.AssetKey("ldtm_checkpoints")
-POOL = "gpu"
 KIND = {"ldtm/kind": "retrain"}
 
 
@@ -38,7 +38,7 @@ class TickerTraining(TrainingConfig):
     deps=[engineered_features],
     partitions_def=TICKERS,
     backfill_policy=dg.BackfillPolicy.single_run(),
-    pool=POOL,
+    pool=GPU_POOL,
     op_tags=KIND,
     output_required=False,
     group_name="training",
@@ -62,7 +62,7 @@ def ldtm_checkpoints(
     yield from ()
 
 
-@dg.op(pool=POOL, tags=KIND)
+@dg.op(pool=GPU_POOL, tags=KIND)
 def train(
     context: dg.OpExecutionContext, config: TickerTraining, database: Database, models: ModelStore, progress: Progress
 ) -> None:

@@ -24,12 +24,15 @@ def keep_up(settings: Settings, variables: dict[str, str], announce: Callable[[s
     """
     import dagster as dg
 
+    from ldtm_platform.gpu import read_cards
     from ldtm_platform.stack.orphans import report_orphans
+    from ldtm_platform.stack.slots import apply_slots
 
     with only_supervisor(settings.home):
         stop_leftovers(settings.home)
         with dg.DagsterInstance.get() as instance:
             report_orphans(instance, of_daemon=True)
+            apply_slots(instance, read_cards())
         with dagster_running(settings, variables) as address:
             announce(address)
             _wait_for_stop()
