@@ -7,6 +7,7 @@ import polars as pl
 
 from ldtm_platform.defs.checks import opinion
 from ldtm_platform.defs.features import engineered_features
+from ldtm_platform.defs.measuring import measured_stage
 from ldtm_platform.defs.partitions import TICKERS
 from ldtm_platform.defs.reporting import OWNERS, announce, report_tickers, table_metadata
 from ldtm_platform.resources.database import Database
@@ -84,7 +85,7 @@ def _train(
 
     settings = load_settings()
     plan = TrainingPlan.of(settings, epochs=config.epochs, workers=config.workers, through=config.through)
-    with progress.stage(context.log, "training", len(tickers)) as stage:
+    with measured_stage(context, database, progress, "training", len(tickers)) as stage:
         outcomes = train_tickers(
             database.engine(), models.store(), tickers, plan, say=stage.say, run_id=context.run.run_id
         )

@@ -114,6 +114,10 @@ WHERE target.actual IS NULL
 GROUP BY s.ticker, target.date
 ORDER BY s.ticker COLLATE "C", target.date"""
 
+STAGE_COSTS = """
+SELECT * FROM (SELECT DISTINCT ON (stage) * FROM stage_benchmarks ORDER BY stage, id DESC) AS newest
+ORDER BY finished_at, id"""
+
 # Sessions between the first and the last that were forecast.
 FORECAST_SESSIONS = "SELECT DISTINCT run_date FROM ldtm_daily_snapshots ORDER BY run_date"
 
