@@ -87,7 +87,13 @@ def _train(
     plan = TrainingPlan.of(settings, epochs=config.epochs, workers=config.workers, through=config.through)
     with measured_stage(context, database, progress, "training", len(tickers)) as stage:
         outcomes = train_tickers(
-            database.engine(), models.store(), tickers, plan, say=stage.say, run_id=context.run.run_id
+            database.engine(),
+            models.store(),
+            tickers,
+            plan,
+            say=stage.say,
+            note=stage.note,
+            run_id=context.run.run_id,
         )
         report_tickers(context, KEY, outcomes, stage)
 

@@ -98,7 +98,10 @@ class LstmShape:
 
 @runtime_checkable
 class Stackable(Protocol):
-    """What a NetworkFamily supplies beside its network for an engine that trains many of them as one stack."""
+    """What a NetworkFamily supplies beside its network for an engine that reckons with its layers itself.
+
+    In training its network takes, after the inputs, what dropout keeps: (layers - 1, B, window, hidden) bool.
+    """
 
     @property
     def lstm_shape(self) -> LstmShape:

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from ldtm_platform.fleet.engine import OneByOne
 from ldtm_platform.fleet.predict import predict_fleet
 from ldtm_platform.fleet.results import Trained, Unfit
-from ldtm_platform.fleet.stacked.engine import Stacked, layout_of
-from ldtm_platform.fleet.stacked.layout import Layout
+from ldtm_platform.fleet.stacked.engine import Stacked
+from ldtm_platform.fleet.stacked.layout import Layout, layout_of
 from ldtm_platform.fleet.stacked.machine import Machine, bytes_per_ticker, chunk_sizes
 from ldtm_platform.fleet.stacked.stack import Stack
 from ldtm_platform.models.base import Forecast, History
