@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     epochs: int = Field(100, ge=1, description="The most epochs a ticker trains")
     workers: int = Field(os.cpu_count() or 1, ge=1, description="Training processes on a CPU")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where models train and predict")
+    cpu_engine: Literal["auto", "bfloat16", "float32", "pytorch"] = Field(
+        "auto", description="What trains on a CPU: the native kernel in that arithmetic, or PyTorch"
+    )
     keep_checkpoints: int = Field(5, ge=1, description="How many versions of a ticker's model are kept")
     keep_runs_days: int = Field(90, ge=1, description="How long Dagster keeps runs that are no partition's latest")
 
@@ -159,6 +162,11 @@ class Settings(BaseSettings):
             for name in sorted(named)
             if (value := getattr(self, name)) is not None
         }
+
+    @property
+    def cache(self) -> Path:
+        """Where what can be made again is kept: it may be deleted at any time."""
+        return self.home / "cache"
 
     def latest_session(self, now: datetime | None = None) -> date:
         """The newest session that can be ingested and forecast: final by the clock, and not beyond the data's end."""

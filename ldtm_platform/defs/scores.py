@@ -5,6 +5,7 @@ import dagster as dg
 from ldtm_platform.defs.checks import opinion
 from ldtm_platform.defs.evaluation import ldtm_snapshot_actuals
 from ldtm_platform.defs.market_data import market_data_daily
+from ldtm_platform.defs.measuring import measured_stage
 from ldtm_platform.defs.partitions import SESSIONS
 from ldtm_platform.defs.predictions import ALL_TICKERS, requested_sessions
 from ldtm_platform.defs.reporting import OWNERS, table_metadata
@@ -33,7 +34,7 @@ def ldtm_confidence(context: dg.AssetExecutionContext, database: Database, progr
     A score that is stored stands.
     """
     sessions = requested_sessions(context)
-    with progress.stage(context.log, "confidence", len(sessions)) as stage:
+    with measured_stage(context, database, progress, "confidence", len(sessions)) as stage:
         for scored in score_sessions(database.engine(), sessions):
             context.add_asset_metadata(scored.facts(), partition_key=scored.session.isoformat())
             stage.advance(scored.session.isoformat())
@@ -62,7 +63,7 @@ def tqqq_signal(context: dg.AssetExecutionContext, database: Database, progress:
     """
     sessions = requested_sessions(context)
     cost_bp = load_settings().signal_cost_bp
-    with progress.stage(context.log, "signal", len(sessions)) as stage:
+    with measured_stage(context, database, progress, "signal", len(sessions)) as stage:
         for made in signal_sessions(database.engine(), sessions, cost_bp=cost_bp):
             context.add_asset_metadata(
                 {"signal": made.state, "says": made.message}, partition_key=made.session.isoformat()

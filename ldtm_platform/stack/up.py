@@ -40,12 +40,15 @@ def keep_up(
     """
     import dagster as dg
 
+    from ldtm_platform.gpu import read_cards
     from ldtm_platform.stack.orphans import report_orphans
+    from ldtm_platform.stack.slots import apply_slots
 
     with only_supervisor(settings.home):
         stop_leftovers(settings.home)
         with dg.DagsterInstance.get() as instance:
             report_orphans(instance, of_daemon=True)
+            apply_slots(instance, read_cards())
         # The dashboard comes up while Dagster does, which takes longer.
         with (
             dashboard_starting(settings, variables, say) as dashboard,

@@ -27,6 +27,7 @@ class Status:
 
     session: date
     stages: pl.DataFrame
+    costs: pl.DataFrame
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
 
@@ -36,6 +37,7 @@ class Status:
         return {
             "session": self.session,
             "stages": self.stages.rows(named=True),
+            "costs": self.costs.rows(named=True),
             "problems": problems,
             "notes": self.notes,
         }
@@ -76,8 +78,9 @@ def platform_status(
             "oldest": [frame[c].min() for c in _COLUMNS],
         }
     )
+    costs = reads.stage_costs(engine).drop("id")
     notes = [str(row["last_training_message"]) for row in without_model.filter(skipped).rows(named=True)]
-    return Status(session, stages, tuple(problems), tuple(notes))
+    return Status(session, stages, costs, tuple(problems), tuple(notes))
 
 
 _COLUMNS = ("last_bar", "last_feature", "trained_through", "last_snapshot")

@@ -26,6 +26,7 @@ EXPOSED = (
     "ldtm_run_log",
     "ldtm_daily_snapshots",
     "ldtm_snapshot_revisions",
+    "stage_benchmarks",
     "ldtm_signals",
     "ldtm_accuracy_30d",
     "ldtm_model_cards",

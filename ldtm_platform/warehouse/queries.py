@@ -114,6 +114,10 @@ WHERE (s.next_day_actual IS NULL OR s.next_monday_actual IS NULL OR s.one_month_
 GROUP BY s.ticker, target.date
 ORDER BY s.ticker COLLATE "C", target.date"""
 
+STAGE_COSTS = """
+SELECT * FROM (SELECT DISTINCT ON (stage) * FROM stage_benchmarks ORDER BY stage, id DESC) AS newest
+ORDER BY finished_at, id"""
+
 # One look into the index a session: DISTINCT would read every snapshot of every ticker.
 FORECAST_SESSIONS = """
 WITH RECURSIVE walk AS (

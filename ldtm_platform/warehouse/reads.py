@@ -151,6 +151,11 @@ def overdue_targets(engine: sa.Engine) -> pl.DataFrame:
     return selected(engine, queries.OVERDUE_TARGETS)
 
 
+def stage_costs(engine: sa.Engine) -> pl.DataFrame:
+    """What each stage's newest run cost (stage_benchmarks), by when it ended."""
+    return selected(engine, queries.STAGE_COSTS)
+
+
 def ingest_states(engine: sa.Engine) -> pl.DataFrame:
     """What the last ingest of each ticker found (market_data_status), by ticker."""
     return selected(engine, 'SELECT * FROM market_data_status ORDER BY ticker COLLATE "C"')

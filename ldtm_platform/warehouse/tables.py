@@ -257,3 +257,17 @@ ldtm_snapshot_revisions = sa.Table(
     sa.Index(None, "run_date", "ticker"),
     comment="Actual closes that were filled and later changed, because the bar or a split did",
 )
+
+stage_benchmarks = sa.Table(
+    "stage_benchmarks",
+    metadata,
+    surrogate_key(),
+    *facts(sa.Text, "stage", "status", "dagster_run_id"),
+    *facts(sa.Integer, "units"),
+    *facts(sa.Double, "wall_sec", "cpu_sec", "peak_memory_mib"),
+    *maybe(sa.Double, "queue_sec", "gpu_peak_memory_mib"),
+    instant("finished_at"),
+    one_of("status", "success", "failed"),
+    sa.Index(None, "stage", "id"),
+    comment="What each stage of each run cost: seconds, processor, memory of the process and its workers",
+)

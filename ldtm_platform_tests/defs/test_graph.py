@@ -122,6 +122,7 @@ def test_schedules_and_sensors_run_from_the_start() -> None:
         "dead_terminals": [],
         "features_after_ingest": ["feature_engineering"],
         "features_after_partial_ingest": ["feature_engineering"],
+        "gpu_slots": [],
     }
     assert all(each.default_status is dg.DefaultScheduleStatus.RUNNING for each in REPOSITORY.schedule_defs)
     assert all(each.default_status is dg.DefaultSensorStatus.RUNNING for each in REPOSITORY.sensor_defs)
