@@ -30,6 +30,7 @@ from ldtm_platform.warehouse.tables import (
     model_versions,
     news_feeds,
     news_headlines,
+    stage_benchmarks,
 )
 from ldtm_platform_tests.generated_market import Market, generated_market
 
@@ -62,6 +63,7 @@ def fill(engine: sa.Engine, *, tickers: Sequence[str], sessions: Sequence[date],
             append(connection, ldtm_daily_snapshots, _snapshots(chunk))
         _store_state(connection, market, bars)
         append(connection, news_headlines, _headlines(market))
+        append(connection, stage_benchmarks, _stage_costs(market.sessions[-1], len(tickers)))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(sa.text("ANALYZE"))
     return market
@@ -75,6 +77,20 @@ def _chunks(market: Market) -> Iterator[pl.DataFrame]:
             is_replay=pl.col("session_number") < count - REPLAYED_BUT,
             run_id=pl.col("run_date").map_elements(lambda day: _run_id("infer", day), pl.String),
         )
+
+
+def _stage_costs(session: date, tickers: int) -> pl.DataFrame:
+    """The cost of one evening's stages."""
+    stages = {"bars": 6.5, "features": 3.8, "predictions": 0.9, "snapshots": 0.1, "fill-back": 0.1}
+    return pl.DataFrame({"stage": list(stages), "wall_sec": list(stages.values())}).with_columns(
+        status=pl.lit("success"),
+        dagster_run_id=pl.lit(_run_id("infer", session)),
+        units=pl.when(pl.col("stage").is_in(["bars", "features"])).then(tickers).otherwise(1),
+        cpu_sec=pl.col("wall_sec") * 0.9,
+        queue_sec=pl.lit(4.3),
+        peak_memory_mib=pl.lit(412.0),
+        finished_at=_evening(pl.lit(session)),
+    )
 
 
 def _store_versions(connection: sa.Connection, market: Market) -> None:

@@ -1,6 +1,7 @@
 """The page Operations: what is late and refused, with commands; runs and checks with links into the Dagster UI."""
 
 import asyncio
+import re
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -58,6 +59,9 @@ def test_late_tickers_come_first_and_every_trouble_names_its_command(page: Watch
     expect(problems.filter(has_text="the vendor answered 503").locator("code")).to_have_text("ldtm ingest --ticker ZS")
     table = shown.get_by_role("region", name="Freshness by ticker")
     expect(table.locator(".ag-row[row-index='0']").first).to_contain_text("ZS")
+    costs = shown.get_by_role("region", name="What each stage cost")
+    expect(costs).to_contain_text("predictions")
+    expect(costs.get_by_role("link").first).to_have_attribute("href", re.compile("http://127.0.0.1:3000/runs/."))
     expect(shown.get_by_role("region", name="Quarantine")).to_contain_text("high_below_low")
     expect(shown.get_by_role("region", name="News feeds")).to_contain_text("yahoo")
     expect(shown.get_by_text("The Dagster UI is not running")).to_be_visible()

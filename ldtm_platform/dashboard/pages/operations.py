@@ -11,6 +11,7 @@ from dash.development.base_component import Component
 
 from ldtm_platform.dashboard.dagster_ui import DagsterAway, Seen, seen
 from ldtm_platform.dashboard.page import Page, Place
+from ldtm_platform.dashboard.pages.stage_costs import stage_costs
 from ldtm_platform.dashboard.parts import grids, states, tiles
 from ldtm_platform.dashboard.parts.grids import column
 from ldtm_platform.dashboard.parts.text import MISSING, plural
@@ -103,6 +104,7 @@ def page(settings: Settings) -> Page:
                 tiles.tiles(_tiles(freshness)),
                 _problems(status.problems),
                 _runs(operations.recent_runs(engine, last=LAST_RUNS), ui),
+                stage_costs(reads.stage_costs(engine), ui),
                 _place_for_dagster(),
                 _tickers(freshness),
                 _refused(reads.quarantined(engine)),
