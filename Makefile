@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-fleet up down test test-slow lint types check clean
+.PHONY: help install demo demo-fleet up down test test-slow bench lint types check clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test: install ## The whole suite
 
 test-slow: install ## The tests that take minutes
 	@$(BIN)/python -m pytest -m slow -n 1
+
+bench: install ## The dashboard's speed and memory on ten years of forecasts, in Chromium
+	@$(BIN)/python -m benchmarks.dashboard --json benchmarks/dashboard.json
 
 lint: install ## Style
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -17,25 +17,21 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import polars as pl
 import torch
+from prices import histories_of
 
-from ldtm_platform.features.engineer import engineer, restate
 from ldtm_platform.fleet.device import resolve_device
 from ldtm_platform.fleet.engine import Engine, OneByOne
 from ldtm_platform.fleet.results import Trained
 from ldtm_platform.fleet.stacked.engine import Stacked
 from ldtm_platform.fleet.stacked.machine import Machine
 from ldtm_platform.fleet.stacked.products import Precision
-from ldtm_platform.models.base import MIN_FEATURE_ROWS, History
+from ldtm_platform.models.base import History
 from ldtm_platform.models.ldtm.config import LdtmConfig
 from ldtm_platform.models.ldtm.family import Ldtm
-from ldtm_platform.sources.base import BarRequest
-from ldtm_platform.sources.simulated import SimulatedSource
 
 PRECISIONS: tuple[Precision, ...] = ("full", "tf32", "bfloat16")
 SMALL_MEMORY = 600 * 2**20
-NO_SPLITS = pl.DataFrame(schema={"ticker": pl.String, "ex_date": pl.Date, "value": pl.Float64})
 Row = dict[str, str | int | float]
 
 
@@ -43,7 +39,7 @@ def main() -> None:
     """Run every part and print the table."""
     options = _options()
     device = resolve_device(options.device)
-    histories = _histories(options.prices, options.tickers, options.through)
+    histories = histories_of(options.prices, options.tickers, options.through)
     config = LdtmConfig(hidden=16, head_hidden=8, max_epochs=2) if options.quick else LdtmConfig()
     family = Ldtm(replace(config, max_epochs=options.epochs or config.max_epochs))
     rows: list[Row] = []
@@ -71,28 +67,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="small networks, two epochs")
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
-
-
-def _histories(prices: Path | None, count: int, through: date) -> list[History]:
-    """So many histories that are long enough to train on."""
-    bars, splits = (pl.read_parquet(prices), NO_SPLITS) if prices else _simulated(count, through)
-    traded = bars.filter(pl.col("date") <= through, pl.col("volume") > 0)
-    rows = restate(engineer(traded, splits))
-    # An index fund is no ticker of the fleet.
-    frames = rows.filter(~pl.col("ticker").is_in(["QQQ", "SPY"])).partition_by("ticker", maintain_order=True)
-    histories = [History(frame["ticker"][0], frame.drop("ticker")) for frame in frames]
-    return [history for history in histories if history.rows >= MIN_FEATURE_ROWS][:count]
-
-
-def _simulated(count: int, through: date) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Raw bars and splits."""
-    tickers = [f"T{number:04}" for number in range(count)]
-    start = date(2020, 1, 2)
-    source = SimulatedSource(seed=0, sectors=dict.fromkeys(tickers, "all"), start=start)
-    answers = list(source.fetch([BarRequest(ticker, start, through) for ticker in tickers]))
-    actions = pl.concat([answer.actions for answer in answers])
-    splits = actions.filter(pl.col("kind") == "split").select("ticker", "ex_date", "value")
-    return pl.concat([answer.bars for answer in answers]), splits
 
 
 def _place(device: torch.device, histories: Sequence[History]) -> Row:

@@ -62,10 +62,24 @@ class Settings(BaseSettings):
     epochs: int = Field(100, ge=1, description="The most epochs a ticker trains")
     workers: int = Field(os.cpu_count() or 1, ge=1, description="Training processes on a CPU")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where models train and predict")
+    cpu_engine: Literal["auto", "bfloat16", "float32", "pytorch"] = Field(
+        "auto", description="What trains on a CPU: the native kernel in that arithmetic, or PyTorch"
+    )
     keep_checkpoints: int = Field(5, ge=1, description="How many versions of a ticker's model are kept")
     keep_runs_days: int = Field(90, ge=1, description="How long Dagster keeps runs that are no partition's latest")
 
+    signal_cost_bp: float = Field(
+        5.0, ge=0, le=1000, description="What a purchase or sale costs in the TQQQ signal's record, in 1/100 percent"
+    )
+
     ui_port: int = Field(3000, description="The port of the Dagster UI, on 127.0.0.1")
+    dashboard_host: str = Field("127.0.0.1", description="The address that the dashboard listens on")
+    dashboard_port: int = Field(8501, ge=1, le=65535, description="The dashboard's port")
+    dashboard_names: str = Field(
+        "", description="The host names by which a proxy or others call it, joined by commas; other names are refused"
+    )
+    dashboard_user: str = Field("ldtm", description="The name that the dashboard asks for, where it has a password")
+    dashboard_password: SecretStr | None = Field(None, description="The dashboard's password; none: it asks for none")
 
     embedded: bool = Field(False, description="Use the embedded PostgreSQL whatever DB_* say, as the demos do")
     db_host: str | None = Field(None, validation_alias=AliasChoices("DB_HOST", "db_host"))
@@ -73,10 +87,41 @@ class Settings(BaseSettings):
     db_name: str = Field("ldtm", validation_alias=AliasChoices("DB_NAME", "db_name"))
     db_user: str = Field("ldtm", validation_alias=AliasChoices("DB_USER", "db_user"))
     db_password: SecretStr = Field(SecretStr(""), validation_alias=AliasChoices("DB_PASSWORD", "db_password"))
+    db_reader_user: str | None = Field(
+        None,
+        validation_alias=AliasChoices("DB_READER_USER", "db_reader_user"),
+        description="A role that may only read, for the dashboard, where `DB_USER` may not create one",
+    )
+    db_reader_password: SecretStr = Field(
+        SecretStr(""),
+        validation_alias=AliasChoices("DB_READER_PASSWORD", "db_reader_password"),
+        description="Its password",
+    )
     dagster_db_name: str = Field(
         "dagster",
         validation_alias=AliasChoices("DAGSTER_DB_NAME", "dagster_db_name"),
         description="Dagster's own database",
+    )
+
+    llm_base_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices("LLM_BASE_URL", "llm_base_url"),
+        description="An OpenAI-compatible server that answers questions, such as http://127.0.0.1:8080/v1",
+    )
+    llm_api_key: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("LLM_API_KEY", "llm_api_key"), description="Its key, where it wants one"
+    )
+    llm_model: str | None = Field(
+        None,
+        validation_alias=AliasChoices("LLM_MODEL", "llm_model"),
+        description="The model; the server's first if none",
+    )
+    llm_timeout: float = Field(
+        120.0,
+        gt=0,
+        le=3600,
+        validation_alias=AliasChoices("LLM_TIMEOUT", "llm_timeout"),
+        description="The most seconds that one answer may take",
     )
 
     @field_validator("source")
@@ -108,6 +153,19 @@ class Settings(BaseSettings):
             raise ValueError(f"no news feed is called {', '.join(unknown)!r}; there are {', '.join(NEWS_FEEDS)}")
         return ",".join(dict.fromkeys(names))
 
+    @field_validator("llm_base_url")
+    @classmethod
+    def _web_address(cls, url: str | None) -> str | None:
+        """An address with a host; a password in it would show in messages."""
+        if url is None:
+            return None
+        parts = urlsplit(url.strip())
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be an address such as http://127.0.0.1:8080/v1")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("must be without user, password and query: the key goes into LLM_API_KEY")
+        return url.strip().rstrip("/")
+
     @field_validator("home", "universe", "prices", "hourly_prices")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
@@ -118,10 +176,15 @@ class Settings(BaseSettings):
         """What was set, as variables for child processes: they may not find the same `.env`. No database secrets."""
         named = {name for name in self.model_fields_set if not name.startswith(("db_", "dagster_db"))}
         return {
-            f"LDTM_{name.upper()}": value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+            _variable(name): value.get_secret_value() if isinstance(value, SecretStr) else str(value)
             for name in sorted(named)
             if (value := getattr(self, name)) is not None
         }
+
+    @property
+    def cache(self) -> Path:
+        """Where what can be made again is kept: it may be deleted at any time."""
+        return self.home / "cache"
 
     def latest_session(self, now: datetime | None = None) -> date:
         """The newest session that can be ingested and forecast: final by the clock, and not beyond the data's end."""
@@ -129,6 +192,10 @@ class Settings(BaseSettings):
         if self.last_session is None or self.last_session >= latest:
             return latest
         return self.last_session if is_session(self.last_session) else session_before(self.last_session)
+
+
+def _variable(name: str) -> str:
+    return name.upper() if name.startswith("llm_") else f"LDTM_{name.upper()}"
 
 
 def load_settings() -> Settings:

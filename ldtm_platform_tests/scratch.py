@@ -19,6 +19,8 @@ SIMULATED: Mapping[str, str] = {
     "LDTM_EPOCHS": "1",
     "LDTM_WORKERS": "1",
     "LDTM_DEVICE": "cpu",
+    # The same numbers on every machine, and nothing to compile in every new home.
+    "LDTM_CPU_ENGINE": "pytorch",
 }
 
 

@@ -19,6 +19,8 @@ FACTS: Mapping[str, tuple[str, ...]] = {
     "ldtm_predictions": ("id", "generated_at"),
     "ldtm_daily_snapshots": ("id", "generated_at", "source_run_log_id"),
     "ldtm_snapshot_revisions": ("id", "revised_at"),
+    "ldtm_confidence": ("computed_at",),
+    "tqqq_signals": ("generated_at",),
 }
 
 

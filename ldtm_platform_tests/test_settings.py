@@ -16,7 +16,7 @@ SECRET = "hunter2-very-secret"
 def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting in the environment, and a working folder without .env."""
     for name in os.environ:
-        if name.startswith(("LDTM_", "DB_", "DAGSTER_")):
+        if name.startswith(("LDTM_", "DB_", "DAGSTER_", "LLM_")):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
@@ -140,3 +140,30 @@ def test_keys_are_sent_in_the_clear_to_nobody_else(monkeypatch: pytest.MonkeyPat
         load_settings()
     monkeypatch.setenv("LDTM_ALPACA_URL", "https://data.sandbox.alpaca.markets/")
     assert load_settings().alpaca_url == "https://data.sandbox.alpaca.markets"
+
+
+def test_the_language_models_server_is_named_and_its_key_kept_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM_BASE_URL", "http://127.0.0.1:8080/v1/")
+    monkeypatch.setenv("LLM_API_KEY", SECRET)
+    monkeypatch.setenv("LLM_MODEL", "small")
+    settings = load_settings()
+    assert (settings.llm_base_url, settings.llm_model, settings.llm_timeout) == (
+        "http://127.0.0.1:8080/v1",
+        "small",
+        120.0,
+    )
+    assert SECRET not in f"{settings!r} {settings} {settings.model_dump_json()}"
+    assert settings.for_children() == {
+        "LLM_API_KEY": SECRET,
+        "LLM_BASE_URL": "http://127.0.0.1:8080/v1",
+        "LLM_MODEL": "small",
+    }
+
+
+@pytest.mark.parametrize(
+    "address", ["localhost:8080", "ftp://box/v1", "http://me:secret@box/v1", "http://box/v1?key=a"]
+)
+def test_an_address_that_is_none_or_holds_a_secret_is_refused(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("LLM_BASE_URL", address)
+    with pytest.raises(ValidationError, match="must be"):
+        load_settings()

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from ldtm_platform.cli import lifecycle, looking, models, pipeline
+from ldtm_platform.cli import ask, lifecycle, looking, models, pipeline, signal
 from ldtm_platform.cli.tables import say
 from ldtm_platform.postgres.errors import PostgresUnavailable
 from ldtm_platform.profiles import PROFILES, apply_profile
@@ -30,7 +30,7 @@ PEOPLE_ERRORS = (
 )
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__)
-for group in (lifecycle, pipeline, models, looking):
+for group in (lifecycle, pipeline, models, looking, signal, ask):
     for command in group.COMMANDS:
         app.command()(command)
 
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def _variable(name: str) -> str:
-    return name.upper() if name.upper().startswith(("DB_", "DAGSTER_")) else f"LDTM_{name.upper()}"
+    return name.upper() if name.upper().startswith(("DB_", "DAGSTER_", "LLM_")) else f"LDTM_{name.upper()}"
 
 
 def _refuse(message: str) -> None:

@@ -1,5 +1,7 @@
 """The demo: from nothing to sixty scored sessions, point in time, and what to look at then."""
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 import typer
 
@@ -11,6 +13,9 @@ from ldtm_platform.models.persistence import Persistence
 from ldtm_platform.sessions import session_offset
 from ldtm_platform.universe import load_universe
 from ldtm_platform.warehouse import reads
+
+if TYPE_CHECKING:
+    from ldtm_platform.stack.up import Addresses
 
 REPLAYED_SESSIONS = 60
 
@@ -44,18 +49,21 @@ def skill_table(skill: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def what_to_look_at(address: str) -> None:
-    """Say where the user interface is, what it shows, and how to stop it."""
+def what_to_look_at(where: "Addresses") -> None:
+    """Say where the dashboard and the Dagster UI are, what they show, and how to stop them."""
     print(
         f"""
 Skill is 1 - error / error of "tomorrow is today". Most daily price models have none, and sixty sessions of
 overlapping forecasts could not prove any: read the README's "Honest results" before you believe a number.
 
-The demo is ready: {address}
-  the graph of assets    {address}/asset-groups
-  a ticker's model       {address}/assets/ldtm_checkpoints?view=partitions&partition=AAPL
-  the accuracy view      {address}/assets/ldtm_accuracy_30d
-  runs, and what failed  {address}/runs
+The demo is ready: {where.dashboard}
+  a ticker               {where.dashboard}/?tab=ticker_view&ticker=AAPL
+  all forecasts          {where.dashboard}/?tab=todays_predictions
+  how they came true     {where.dashboard}/?tab=accuracy_leaderboard
+  for programs           {where.dashboard}/api/v1/docs
+The graph that makes it: {where.dagster}
+  assets                 {where.dagster}/asset-groups
+  runs, and what failed  {where.dagster}/runs
 Stop with Ctrl-C; a second start goes on from what is there.""",
         flush=True,
     )

@@ -1,6 +1,6 @@
 """The commands that start and stop: database, user interface, demos."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,9 @@ from ldtm_platform.cli.running import workbench
 from ldtm_platform.cli.tables import say
 from ldtm_platform.profiles import apply_profile
 from ldtm_platform.settings import load_settings
+
+if TYPE_CHECKING:
+    from ldtm_platform.stack.up import Addresses
 
 FleetOption = Annotated[bool, typer.Option("--fleet", help="The whole universe on simulated prices")]
 ServeOption = Annotated[bool, typer.Option(help="Keep the user interface running when the data are there")]
@@ -28,13 +31,28 @@ def init_db() -> None:
 
 
 def up() -> None:
-    """Run the Dagster UI, its schedules and PostgreSQL until Ctrl-C or `ldtm down`."""
+    """Run the dashboard, the Dagster UI, its schedules and PostgreSQL until Ctrl-C or `ldtm down`."""
+    from ldtm_platform.stack.addresses import warn_if_open
     from ldtm_platform.stack.session import platform_session
     from ldtm_platform.stack.up import keep_up
 
     settings = load_settings()
     with platform_session(settings) as variables:
-        keep_up(settings, variables, _say_where)
+        warn_if_open(settings, say)
+        keep_up(settings, variables, _say_where, say)
+
+
+def dashboard() -> None:
+    """Serve the dashboard alone, with PostgreSQL, until Ctrl-C; `ldtm up` serves it too."""
+    from ldtm_platform.dashboard.serving import serve
+    from ldtm_platform.stack.dashboard import refuse_taken
+    from ldtm_platform.stack.session import platform_session
+    from ldtm_platform.warehouse.reader import reader_engine
+
+    settings = load_settings()
+    refuse_taken(settings)
+    with platform_session(settings):
+        serve(settings, reader_engine(), say)
 
 
 def down() -> None:
@@ -59,11 +77,11 @@ def demo(fleet: FleetOption = False, serve: ServeOption = True) -> None:
     with workbench() as bench:
         build(bench)
         if serve:
-            keep_up(bench.settings, {}, what_to_look_at)
+            keep_up(bench.settings, {}, what_to_look_at, say)
 
 
-def _say_where(address: str) -> None:
-    say(f"Dagster UI: {address}\nStop with Ctrl-C, or `ldtm down` elsewhere.")
+def _say_where(where: "Addresses") -> None:
+    say(f"Dashboard:  {where.dashboard}\nDagster UI: {where.dagster}\nStop with Ctrl-C, or `ldtm down` elsewhere.")
 
 
-COMMANDS = (init_db, up, down, demo)
+COMMANDS = (init_db, up, down, dashboard, demo)

@@ -37,6 +37,9 @@ def status(as_json: JsonOption = False) -> None:
         print(json.dumps(report.as_dict(), default=str))
     else:
         show(report.stages, empty="")
+        if not report.costs.is_empty():
+            print("\nwhat the last run of each stage cost:")
+            show(report.costs.drop("dagster_run_id"), empty="")
         for problem in report.problems:
             print(f"\n{problem.what}\n  mend: {problem.mend}")
         for note in report.notes:

@@ -1,14 +1,16 @@
 """The commands about trained models: what there is, and moving the champion's alias back."""
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import polars as pl
 import typer
 
-from ldtm_platform.cli.choosing import JsonOption
-from ldtm_platform.cli.running import workbench
-from ldtm_platform.cli.tables import show
+from ldtm_platform.cli.choosing import AllOption, GroupOption, JsonOption, TickerOption, chosen_tickers
+from ldtm_platform.cli.running import Workbench, workbench
+from ldtm_platform.cli.tables import say, show
 from ldtm_platform.horizons import HORIZONS
 from ldtm_platform.universe import load_universe
 
@@ -39,6 +41,35 @@ def rollback(ticker: OneTicker) -> None:
         print(f"{known}: the champion is {version} again")
 
 
+def onnx(
+    to: Annotated[Path, typer.Option(help="The folder that the files go to")],
+    ticker: TickerOption = None,
+    group: GroupOption = None,
+    everything: AllOption = False,
+) -> None:
+    """Write champions as ONNX files, one a ticker and one for all, checked against PyTorch in onnxruntime."""
+    with workbench() as bench:
+        chosen = chosen_tickers(bench.settings, ticker, group, everything)
+        missing = _exported(bench, chosen, to)
+    for name, reason in missing.items():
+        say(f"{name}: {reason}")
+    if missing:
+        raise typer.Exit(1)
+
+
+def _exported(bench: Workbench, tickers: Sequence[str], folder: Path) -> dict[str, str]:
+    try:
+        from ldtm_platform.export.models import export_models
+    except ModuleNotFoundError as missing:
+        say(f"ldtm: ONNX needs {missing.name}: pip install 'ldtm_platform[onnx]'")
+        raise typer.Exit(2) from None
+    from ldtm_platform.models.ldtm.family import Ldtm
+    from ldtm_platform.resources.model_store import ModelStore
+
+    session = bench.settings.latest_session()
+    return export_models(bench.engine, ModelStore().store(), Ldtm(), tickers, folder, session=session, say=print)
+
+
 def _brief(cards: pl.DataFrame) -> pl.DataFrame:
     skill = [
         pl.col("skill").str.json_path_match(f"$.test.{horizon}").cast(pl.Float64).alias(horizon)
@@ -54,4 +85,4 @@ def _brief(cards: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-COMMANDS = (cards, rollback)
+COMMANDS = (cards, rollback, onnx)

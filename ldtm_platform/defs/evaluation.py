@@ -4,6 +4,7 @@ import dagster as dg
 
 from ldtm_platform.defs.checks import markdown_table, opinion
 from ldtm_platform.defs.market_data import market_data_daily
+from ldtm_platform.defs.measuring import measured_stage
 from ldtm_platform.defs.partitions import SESSIONS
 from ldtm_platform.defs.predictions import ALL_TICKERS, ldtm_daily_snapshots, requested_sessions
 from ldtm_platform.defs.reporting import OWNERS
@@ -28,7 +29,7 @@ def ldtm_snapshot_actuals(context: dg.AssetExecutionContext, database: Database,
     revision recorded.
     """
     through = requested_sessions(context)[-1]
-    with progress.stage(context.log, "fill-back", 1) as stage:
+    with measured_stage(context, database, progress, "fill-back", 1) as stage:
         filled = fill_back_through(database.engine(), through)
         stage.say(f"[snapshot_fillback] Updated {filled.updated} rows")
         stage.advance()

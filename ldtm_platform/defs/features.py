@@ -7,6 +7,7 @@ import polars as pl
 
 from ldtm_platform.defs.checks import named_tickers
 from ldtm_platform.defs.market_data import TickerList, market_data_daily
+from ldtm_platform.defs.measuring import measured_stage
 from ldtm_platform.defs.partitions import TICKERS
 from ldtm_platform.defs.reporting import OWNERS, announce, report_tickers, table_metadata
 from ldtm_platform.resources.database import Database
@@ -54,7 +55,7 @@ def _engineer(
     database: Database,
     progress: Progress,
 ) -> None:
-    with progress.stage(context.log, "features", len(tickers)) as stage:
+    with measured_stage(context, database, progress, "features", len(tickers)) as stage:
         report_tickers(context, KEY, engineer_tickers(database.engine(), tickers), stage)
 
 

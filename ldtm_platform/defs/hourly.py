@@ -7,6 +7,7 @@ import polars as pl
 
 from ldtm_platform.defs.checks import opinion
 from ldtm_platform.defs.market_data import POOL, TickerList, market_data_daily
+from ldtm_platform.defs.measuring import measured_stage
 from ldtm_platform.defs.partitions import TICKERS
 from ldtm_platform.defs.reporting import OWNERS, announce, report_tickers, table_metadata
 from ldtm_platform.resources.database import Database
@@ -80,7 +81,7 @@ def _ingest(
         through=settings.latest_session(),
         run_id=context.run.run_id,
     )
-    with progress.stage(context.log, "hourly bars", len(tickers)) as stage:
+    with measured_stage(context, database, progress, "hourly bars", len(tickers)) as stage:
         report_tickers(context, KEY, outcomes, stage)
 
 

@@ -9,6 +9,7 @@ from ldtm_platform.defs.maintenance import prune_runs
 from ldtm_platform.defs.market_data import ingest, market_data_daily
 from ldtm_platform.defs.news import news_headlines
 from ldtm_platform.defs.predictions import forecast, ldtm_daily_snapshots, ldtm_predictions
+from ldtm_platform.defs.scores import ldtm_confidence, tqqq_signal
 from ldtm_platform.defs.training import ldtm_checkpoints, train
 
 market_data_ingest = dg.define_asset_job(
@@ -35,9 +36,16 @@ full_retrain = dg.define_asset_job(
 )
 daily_inference = dg.define_asset_job(
     "daily_inference",
-    selection=dg.AssetSelection.assets(ldtm_predictions, ldtm_daily_snapshots, ldtm_snapshot_actuals, ldtm_accuracy_30d)
+    selection=dg.AssetSelection.assets(
+        ldtm_predictions,
+        ldtm_daily_snapshots,
+        ldtm_snapshot_actuals,
+        ldtm_accuracy_30d,
+        ldtm_confidence,
+        tqqq_signal,
+    )
     | dg.AssetSelection.checks_for_assets(engineered_features, ldtm_checkpoints),
-    description="Forecast a session for the whole universe, write its snapshots, and fill in what has matured.",
+    description="Forecast a session for the whole universe, write its snapshots, fill in what has matured, and score.",
 )
 inference = dg.define_asset_job(
     "inference",

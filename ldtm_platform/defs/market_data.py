@@ -7,6 +7,7 @@ import dagster as dg
 import polars as pl
 
 from ldtm_platform.defs.checks import named_tickers, opinion
+from ldtm_platform.defs.measuring import measured_stage
 from ldtm_platform.defs.partitions import TICKERS
 from ldtm_platform.defs.reporting import OWNERS, announce, report_tickers, table_metadata
 from ldtm_platform.prices.bars import split_good_and_bad
@@ -83,7 +84,7 @@ def _ingest(
         by_name=by_name,
         run_id=context.run.run_id,
     )
-    with progress.stage(context.log, "bars", len(tickers)) as stage:
+    with measured_stage(context, database, progress, "bars", len(tickers)) as stage:
         report_tickers(context, KEY, outcomes, stage)
 
 

@@ -7,6 +7,7 @@ import polars as pl
 
 from ldtm_platform.defs.checks import named_tickers
 from ldtm_platform.defs.features import engineered_features
+from ldtm_platform.defs.measuring import measured_stage
 from ldtm_platform.defs.partitions import SESSIONS, TICKERS
 from ldtm_platform.defs.reporting import OWNERS, table_metadata
 from ldtm_platform.defs.training import ldtm_checkpoints
@@ -46,7 +47,7 @@ def ldtm_predictions(
     sessions = requested_sessions(context)
     tickers = TICKERS.get_partition_keys()
     forecaster = SessionForecaster(database.engine(), models.store(), context.run.run_id)
-    with progress.stage(context.log, "predictions", len(sessions)) as stage:
+    with measured_stage(context, database, progress, "predictions", len(sessions)) as stage:
         for session in sessions:
             try:
                 forecast = forecaster.forecast(session, tickers)
@@ -89,7 +90,7 @@ def forecast(context: dg.OpExecutionContext, config: TickerForecasts, database: 
 def ldtm_daily_snapshots(context: dg.AssetExecutionContext, database: Database, progress: Progress) -> None:
     """The champion's first official forecast of each ticker and session, to be filled with what really happened."""
     sessions = requested_sessions(context)
-    with progress.stage(context.log, "snapshots", len(sessions)) as stage:
+    with measured_stage(context, database, progress, "snapshots", len(sessions)) as stage:
         for session in sessions:
             written, rows = write_session_snapshots(database.engine(), session)
             stage.say(f"[snapshot_writer] Wrote {written} snapshots for {session}")

@@ -4,6 +4,7 @@ import dagster as dg
 
 from ldtm_platform.resources.database import Database
 from ldtm_platform.resources.hourly_data import HourlyData
+from ldtm_platform.resources.language_model import LanguageModel
 from ldtm_platform.resources.market_data import MarketData
 from ldtm_platform.resources.model_store import ModelStore
 from ldtm_platform.resources.news import News
@@ -19,6 +20,7 @@ def resources() -> dg.Definitions:
     return dg.Definitions(
         resources={
             "database": Database(),
+            "language_model": LanguageModel(),
             "market_data": MarketData(),
             "hourly_data": HourlyData(),
             "models": ModelStore(),

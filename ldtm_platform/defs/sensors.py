@@ -4,8 +4,10 @@ import dagster as dg
 
 from ldtm_platform.defs import jobs
 from ldtm_platform.defs.schedules import whole_universe
+from ldtm_platform.gpu import read_cards
 from ldtm_platform.settings import load_settings
 from ldtm_platform.stack.orphans import report_orphans
+from ldtm_platform.stack.slots import apply_slots, described
 
 
 def _hours_follow(status: dg.DagsterRunStatus, name: str) -> dg.SensorDefinition:
@@ -47,6 +49,14 @@ def dead_terminals(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Report failed the runs of terminals that were killed: they would hold their pool's slots for ever."""
     ended = report_orphans(context.instance, of_daemon=False)
     return dg.SkipReason(f"reported failed: {', '.join(ended)}" if ended else "no terminal has died in a run")
+
+
+@dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+def gpu_slots(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Let as many trainings run at once as the GPUs have room for; the rest waits in the queue."""
+    cards = read_cards()
+    slots, changed = apply_slots(context.instance, cards)
+    return dg.SkipReason(f"{described(cards)}; {'now' if changed else 'still'} {slots} in all")
 
 
 hours_after_ingest = _hours_follow(dg.DagsterRunStatus.SUCCESS, "hours_after_ingest")

@@ -7,16 +7,17 @@ import polars as pl
 
 from ldtm_platform.defs.checks import opinion
 from ldtm_platform.defs.features import engineered_features
+from ldtm_platform.defs.measuring import measured_stage
 from ldtm_platform.defs.partitions import TICKERS
 from ldtm_platform.defs.reporting import OWNERS, announce, report_tickers, table_metadata
 from ldtm_platform.resources.database import Database
 from ldtm_platform.resources.model_store import ModelStore
 from ldtm_platform.resources.progress import Progress
 from ldtm_platform.settings import load_settings
+from ldtm_platform.stack.slots import GPU_POOL
 from ldtm_platform.warehouse import reads
 
 KEY = dg.AssetKey("ldtm_checkpoints")
-POOL = "gpu"
 KIND = {"ldtm/kind": "retrain"}
 
 
@@ -38,7 +39,7 @@ class TickerTraining(TrainingConfig):
     deps=[engineered_features],
     partitions_def=TICKERS,
     backfill_policy=dg.BackfillPolicy.single_run(),
-    pool=POOL,
+    pool=GPU_POOL,
     op_tags=KIND,
     output_required=False,
     group_name="training",
@@ -62,7 +63,7 @@ def ldtm_checkpoints(
     yield from ()
 
 
-@dg.op(pool=POOL, tags=KIND)
+@dg.op(pool=GPU_POOL, tags=KIND)
 def train(
     context: dg.OpExecutionContext, config: TickerTraining, database: Database, models: ModelStore, progress: Progress
 ) -> None:
@@ -84,9 +85,15 @@ def _train(
 
     settings = load_settings()
     plan = TrainingPlan.of(settings, epochs=config.epochs, workers=config.workers, through=config.through)
-    with progress.stage(context.log, "training", len(tickers)) as stage:
+    with measured_stage(context, database, progress, "training", len(tickers)) as stage:
         outcomes = train_tickers(
-            database.engine(), models.store(), tickers, plan, say=stage.say, run_id=context.run.run_id
+            database.engine(),
+            models.store(),
+            tickers,
+            plan,
+            say=stage.say,
+            note=stage.note,
+            run_id=context.run.run_id,
         )
         report_tickers(context, KEY, outcomes, stage)
 

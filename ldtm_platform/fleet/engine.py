@@ -11,8 +11,10 @@ from collections.abc import Generator, Sequence
 
 import torch
 
+from ldtm_platform.fleet.native.epochs import Kernel
+from ldtm_platform.fleet.progress import Watch, unwatched
 from ldtm_platform.fleet.results import Trained, Unfit
-from ldtm_platform.fleet.ticker import train_ticker
+from ldtm_platform.fleet.ticker import Place, train_ticker
 from ldtm_platform.models.base import History
 from ldtm_platform.models.network_family import NetworkFamily
 
@@ -30,12 +32,12 @@ class Engine(ABC):
 class OneByOne(Engine):
     """Ticker after ticker, in this process."""
 
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
+    def __init__(self, device: torch.device, kernel: Kernel | None = None, watch: Watch = unwatched) -> None:
+        self.place, self.watch = Place(device, kernel), watch
 
     def train(
         self, family: NetworkFamily, histories: Sequence[History], *, seed: int
     ) -> Generator[Trained | Unfit, None, None]:
         """One result per history, in their order."""
         for history in histories:
-            yield train_ticker(family, history, seed=seed, device=self.device)
+            yield train_ticker(family, history, seed=seed, place=self.place, watch=self.watch)

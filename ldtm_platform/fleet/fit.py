@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 from ldtm_platform.fleet.device import resolve_device
 from ldtm_platform.fleet.engine import Engine, OneByOne
+from ldtm_platform.fleet.native.epochs import Kernel
+from ldtm_platform.fleet.progress import Watch, unwatched
 from ldtm_platform.fleet.results import FitResult, Fitted, Trained, Unfit
 from ldtm_platform.fleet.workers import WorkerProcesses
 from ldtm_platform.models.base import MIN_FEATURE_ROWS, History
@@ -16,24 +18,34 @@ from ldtm_platform.models.network_family import NetworkFamily
 
 
 def fit_fleet(
-    family: NetworkFamily, histories: Sequence[History], *, seed: int, workers: int, device: str
+    family: NetworkFamily,
+    histories: Sequence[History],
+    *,
+    seed: int,
+    workers: int,
+    device: str,
+    kernel: Kernel | None = None,
+    watch: Watch = unwatched,
 ) -> Generator[FitResult, None, None]:
     """Train every history's model; one result per history, each as soon as it is there, in no promised order.
 
     A ticker with too little history, or whose training fails, is an Unfit with a message. Closing the iterator early
     stops the work. workers: processes on this machine; with 1, or one history, training runs in this process.
+    kernel: what trains on a CPU (fleet/native/choice.py); None for PyTorch. watch: told of every epoch.
     Raises ValueError for a ticker that comes twice and DeviceRefused.
     """
     if repeated := [ticker for ticker, count in Counter(history.ticker for history in histories).items() if count > 1]:
         raise ValueError(f"these tickers are in the fleet more than once: {', '.join(repeated)}")
-    engine = choose_engine(min(workers, len(histories)), device)
+    engine = choose_engine(min(workers, len(histories)), device, kernel, watch)
     return _results(engine, family, histories, seed)
 
 
-def choose_engine(workers: int, device: str) -> Engine:
+def choose_engine(workers: int, device: str, kernel: Kernel | None = None, watch: Watch = unwatched) -> Engine:
     """The engine for so many workers on a device. Raises DeviceRefused."""
     resolved = resolve_device(device)
-    return WorkerProcesses(workers, resolved) if workers > 1 else OneByOne(resolved)
+    if workers > 1:
+        return WorkerProcesses(workers, resolved, kernel, watch)
+    return OneByOne(resolved, kernel, watch)
 
 
 def planned_version(family: NetworkFamily, history: History, *, seed: int) -> str:

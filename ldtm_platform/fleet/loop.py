@@ -3,6 +3,7 @@
 import copy
 import math
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ldtm_platform.evaluation.skill import masked_mse, total_loss
+from ldtm_platform.fleet.dropout import DropoutStream
+from ldtm_platform.fleet.progress import EpochDone, Watch, unwatched
 from ldtm_platform.fleet.streams import epoch_order
 from ldtm_platform.models.network_family import Batch, Examples, Parts, Recipe
 
@@ -50,28 +53,94 @@ class Curve:
         return self.epochs_run >= recipe.max_epochs or self.epochs_run - self.best_epoch >= recipe.patience
 
 
+class Epochs(Protocol):
+    """What trains a network in place, an epoch at a time: PyTorch here, the kernel in fleet/native/epochs.py."""
+
+    def run(self, epoch: int, order: Tensor) -> float:
+        """One epoch (from 1) over the training examples in that order; their mean loss."""
+
+    def validation_losses(self) -> NDArray[np.float64]:
+        """The loss of each horizon over the validation part, (horizons,); nan where it has no label."""
+
+
+class TorchEpochs:
+    """Epochs in PyTorch. Dropout is the stream's where there is one (models.network_family.Stackable), or nn.LSTM's."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        parts: Parts,
+        recipe: Recipe,
+        *,
+        dropout: DropoutStream | None = None,
+    ) -> None:
+        self._network, self._parts, self._recipe, self._dropout = network, parts, recipe, dropout
+        self._device = next(network.parameters()).device
+        self._optimizer = torch.optim.AdamW(
+            network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+        )
+
+    def run(self, epoch: int, order: Tensor) -> float:
+        """One epoch over the training examples in that order; their mean loss."""
+        self._network.train()
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate(self._recipe, epoch)
+        summed = torch.zeros((), dtype=torch.float64, device=self._device)
+        for step, positions in enumerate(torch.split(order.to(self._device), self._recipe.batch_size)):
+            batch = self._parts.train.batch(positions)
+            self._optimizer.zero_grad()
+            loss = batch_loss(self._outputs(batch.inputs, epoch, step), batch)
+            torch.autograd.backward(loss)
+            self._optimizer.step()
+            summed += loss.detach() * positions.numel()
+        return float(summed) / order.numel()
+
+    def validation_losses(self) -> NDArray[np.float64]:
+        """The loss of each horizon over the validation part."""
+        return part_losses(self._network, self._parts.validation)
+
+    def _outputs(self, inputs: Tensor, epoch: int, step: int) -> Tensor:
+        # bfloat16 has float32's range, so the loss needs no scaling.
+        mixed = self._device.type == "cuda" and torch.cuda.is_bf16_supported()
+        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=mixed):
+            kept = self._dropout.kept(epoch, step, inputs) if self._dropout else None
+            outputs: Tensor = self._network(inputs) if kept is None else self._network(inputs, kept)
+            return outputs
+
+
+def learning_rate(recipe: Recipe, epoch: int) -> float:
+    """The rate of an epoch (from 1): the cosine that CosineAnnealingLR walks down."""
+    return recipe.learning_rate * (1.0 + math.cos(math.pi * (epoch - 1) / recipe.max_epochs)) / 2.0
+
+
 def require_examples(parts: Parts) -> None:
     """Raise TrainingFailed when a part that training needs has no label."""
     if not len(parts.train) or not len(parts.validation):
         raise TrainingFailed("no labelled window is left to train or validate on: ingest more sessions")
 
 
-def train_network(network: nn.Module, parts: Parts, recipe: Recipe, *, seed: int, ticker: str) -> Curve:
+def train_network(
+    network: nn.Module,
+    parts: Parts,
+    recipe: Recipe,
+    *,
+    seed: int,
+    ticker: str,
+    epochs: Epochs | None = None,
+    watch: Watch = unwatched,
+) -> Curve:
     """Train in place, on the device where the network and the parts are; it ends with the best epoch's weights.
 
     Raises TrainingFailed when a part has no label or the loss is no longer a number.
     """
     require_examples(parts)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
-    )
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=recipe.max_epochs)
+    epochs = epochs or TorchEpochs(network, parts, recipe)
     curve, best_weights = Curve(), network.state_dict()
     while not curve.is_over(recipe):
-        order = epoch_order(seed, ticker, curve.epochs_run + 1, len(parts.train))
-        train_loss = _run_epoch(network, optimizer, parts.train, order, recipe.batch_size)
-        schedule.step()
-        curve = curve.after(train_loss, total_loss(part_losses(network, parts.validation)))
+        epoch = curve.epochs_run + 1
+        train_loss = epochs.run(epoch, epoch_order(seed, ticker, epoch, len(parts.train)))
+        curve = curve.after(train_loss, total_loss(epochs.validation_losses()))
+        watch(EpochDone(ticker, epoch, curve.validation_loss))
         if curve.has_improved:
             best_weights = copy.deepcopy(network.state_dict())
     network.load_state_dict(best_weights)
@@ -98,23 +167,3 @@ def batch_loss(outputs: Tensor, batch: Batch) -> Tensor:
     # Under autocast the outputs are bfloat16; the loss never is.
     squared = (outputs.to(batch.targets.dtype) - batch.targets).square() * batch.used
     return (squared.sum(dim=0) / batch.used.sum(dim=0).clamp(min=1)).sum()
-
-
-def _run_epoch(
-    network: nn.Module, optimizer: torch.optim.Optimizer, examples: Examples, order: Tensor, batch_size: int
-) -> float:
-    network.train()
-    device = next(network.parameters()).device
-    # bfloat16 has float32's range, so the loss needs no scaling.
-    mixed = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    summed = torch.zeros((), dtype=torch.float64, device=device)
-    for positions in torch.split(order.to(device), batch_size):
-        batch = examples.batch(positions)
-        optimizer.zero_grad()
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=mixed):
-            outputs = network(batch.inputs)
-        loss = batch_loss(outputs, batch)
-        torch.autograd.backward(loss)
-        optimizer.step()
-        summed += loss.detach() * positions.numel()
-    return float(summed) / order.numel()

@@ -17,8 +17,10 @@ from threading import Thread
 import torch
 
 from ldtm_platform.fleet.engine import Engine
+from ldtm_platform.fleet.native.epochs import Kernel
+from ldtm_platform.fleet.progress import EpochDone, Watch, unwatched
 from ldtm_platform.fleet.results import Trained, Unfit
-from ldtm_platform.fleet.ticker import train_ticker
+from ldtm_platform.fleet.ticker import Place, train_ticker
 from ldtm_platform.models.base import History
 from ldtm_platform.models.network_family import NetworkFamily
 
@@ -26,16 +28,18 @@ from ldtm_platform.models.network_family import NetworkFamily
 class WorkerProcesses(Engine):
     """Up to `count` processes; one that dies costs the ticker it had in hand and is replaced."""
 
-    def __init__(self, count: int, device: torch.device) -> None:
+    def __init__(
+        self, count: int, device: torch.device, kernel: Kernel | None = None, watch: Watch = unwatched
+    ) -> None:
         self.count = count
-        self.device = device
+        self.place, self.watch = Place(device, kernel), watch
 
     def train(
         self, family: NetworkFamily, histories: Sequence[History], *, seed: int
     ) -> Generator[Trained | Unfit, None, None]:
         """One result per history, as each is done."""
         waiting = deque(histories)
-        idle = [_start(family, seed, self.device) for _ in range(min(self.count, len(histories)))]
+        idle = [_start(family, seed, self.place) for _ in range(min(self.count, len(histories)))]
         busy: dict[Connection, _Worker] = {}
         try:
             while waiting or busy:
@@ -46,12 +50,16 @@ class WorkerProcesses(Engine):
                     _hand_over(worker, history)
                 ready = wait(list(busy))
                 for pipe in [pipe for pipe in busy if pipe in ready]:
-                    worker = busy.pop(pipe)
+                    worker = busy[pipe]
                     result, alive = _outcome(worker)
+                    if isinstance(result, EpochDone):
+                        self.watch(result)
+                        continue
+                    del busy[pipe]
                     if alive:
                         idle.append(worker)
                     elif len(idle) < len(waiting):
-                        idle.append(_start(family, seed, self.device))
+                        idle.append(_start(family, seed, self.place))
                     yield result
         finally:
             for worker in (*idle, *busy.values()):
@@ -61,7 +69,7 @@ class WorkerProcesses(Engine):
 @dataclass(frozen=True)
 class _Worker:
     process: BaseProcess
-    pipe: "Connection[History, Trained | Unfit]"
+    pipe: "Connection[History, EpochDone | Trained | Unfit]"
     ticker: str = ""
 
     def stop(self) -> None:
@@ -71,10 +79,10 @@ class _Worker:
         self.process.join()
 
 
-def _start(family: NetworkFamily, seed: int, device: torch.device) -> _Worker:
+def _start(family: NetworkFamily, seed: int, place: Place) -> _Worker:
     context = get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs, family, seed, device), daemon=True, name="ldtm-training")
+    process = context.Process(target=_work, args=(theirs, family, seed, place), daemon=True, name="ldtm-training")
     process.start()
     theirs.close()
     return _Worker(process, ours)
@@ -88,8 +96,8 @@ def _hand_over(worker: _Worker, history: History) -> None:
         return
 
 
-def _outcome(worker: _Worker) -> tuple[Trained | Unfit, bool]:
-    """The worker's result and whether it lives."""
+def _outcome(worker: _Worker) -> tuple[EpochDone | Trained | Unfit, bool]:
+    """What the worker has to tell, an epoch or its result, and whether it lives."""
     try:
         return worker.pipe.recv(), True
     except (EOFError, ConnectionResetError):
@@ -103,7 +111,9 @@ def _outcome(worker: _Worker) -> tuple[Trained | Unfit, bool]:
         return Unfit(worker.ticker, "failed", message), False
 
 
-def _work(pipe: "Connection[Trained | Unfit, History]", family: NetworkFamily, seed: int, device: torch.device) -> None:
+def _work(
+    pipe: "Connection[EpochDone | Trained | Unfit, History]", family: NetworkFamily, seed: int, place: Place
+) -> None:
     # Ctrl-C reaches the whole group of processes: the parent ends its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
@@ -112,7 +122,7 @@ def _work(pipe: "Connection[Trained | Unfit, History]", family: NetworkFamily, s
             history = pipe.recv()
         except EOFError:
             return
-        pipe.send(train_ticker(family, history, seed=seed, device=device))
+        pipe.send(train_ticker(family, history, seed=seed, place=place, watch=pipe.send))
 
 
 def _end_with_parent() -> None:

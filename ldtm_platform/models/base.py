@@ -9,10 +9,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from ldtm_platform.features.feature_set import FEATURES
 
@@ -55,6 +57,26 @@ class History:
         """How many sessions there are."""
         return self.frame.height
 
+    @cached_property
+    def values(self) -> NDArray[np.float64]:
+        """The features, (rows, 11) in the order of FEATURES; what is missing is nan."""
+        columns = self.frame.select(pl.col(FEATURES).cast(pl.Float64))
+        return np.ascontiguousarray(columns.to_numpy(), dtype=np.float64)
+
+    @cached_property
+    def days(self) -> NDArray[np.int32]:
+        """The dates as days since 1970, (rows,). Raises UnusableHistory where one is missing or out of order."""
+        dates = self.frame["date"]
+        if dates.null_count() == 0:
+            days = dates.to_physical().to_numpy().astype("<i4")
+            if (np.diff(days) > 0).all():
+                return days
+        raise UnusableHistory(f"{self.ticker}: feature rows are not in ascending order of date, one a day")
+
+    def tail(self, rows: int) -> "History":
+        """The last so many rows."""
+        return self if self.rows <= rows else History(self.ticker, self.frame.tail(rows))
+
     def require(self, rows: int) -> None:
         """Raise TooLittleHistory, with a message for people, unless there are as many rows."""
         if self.rows < rows:
@@ -69,25 +91,22 @@ class History:
         missing = [name for name in ("date", *FEATURES) if name not in self.frame.columns]
         if missing:
             raise UnusableHistory(f"{self.ticker}: the features lack {', '.join(missing)}; engineer them again")
-        steps = self.frame["date"].diff().drop_nulls()
-        if self.frame["date"].null_count() or (steps.dt.total_days() <= 0).any():
-            raise UnusableHistory(f"{self.ticker}: feature rows are not in ascending order of date, one a day")
-        finite = self.frame.select(pl.col(FEATURES).cast(pl.Float64).is_finite().fill_null(False))
-        for name in FEATURES:
-            if not finite[name].all():
-                days = self.frame["date"].filter(~finite[name])
-                raise UnusableHistory(
-                    f"{self.ticker}: {name} is no number on {days[0]} ({len(days)} such days); "
-                    "look at the bars before that day, then engineer the features again"
-                )
+        _ = self.days
+        broken = ~np.isfinite(self.values)
+        if broken.any():
+            column = int(broken.any(axis=0).argmax())
+            dates = self.frame["date"].filter(pl.Series(broken[:, column]))
+            raise UnusableHistory(
+                f"{self.ticker}: {FEATURES[column]} is no number on {dates[0]} ({len(dates)} such days); "
+                "look at the bars before that day, then engineer the features again"
+            )
 
     def data_hash(self, last: int | None = None) -> str:
         """The sha256 of the ticker, dates and values, of the last so many rows where given; equal bits, equal hash."""
-        frame = self.frame if last is None else self.frame.tail(last)
-        values = frame.select(pl.col(FEATURES).cast(pl.Float64)).to_numpy()
+        history = self if last is None else self.tail(last)
         digest = hashlib.sha256(f"{self.ticker}|{'|'.join(FEATURES)}|".encode())
-        digest.update(frame["date"].to_physical().to_numpy().astype("<i4").tobytes())
-        digest.update(np.ascontiguousarray(values, dtype="<f8").tobytes())
+        digest.update(history.days.tobytes())
+        digest.update(history.values.astype("<f8", copy=False).tobytes())
         return digest.hexdigest()
 
 
@@ -105,12 +124,19 @@ class Forecast:
     duration_sec: float = field(default=0.0, compare=False)
 
 
+class Model(ABC):
+    """A model that is ready to forecast: loaded and checked once, for however many sessions."""
+
+    @abstractmethod
+    def closes(self, history: History) -> dict[str, float]:
+        """The expected close per horizon after a checked history of at least the family's window_rows."""
+
+
 class ModelFamily(ABC):
     """One way to forecast the closes of every horizon from a ticker's history."""
 
     # Without a dash: versions read family-ticker-day-hash.
     name: ClassVar[str]
-    is_trained: ClassVar[bool]
 
     @property
     @abstractmethod
@@ -118,5 +144,5 @@ class ModelFamily(ABC):
         """How many of the last rows a forecast is made from."""
 
     @abstractmethod
-    def closes(self, history: History, weights: bytes) -> dict[str, float]:
-        """The expected close per horizon after a checked history of at least window_rows. Raises UnusableWeights."""
+    def model(self, weights: bytes) -> Model:
+        """The model of these weights; a family that is not trained needs none. Raises UnusableWeights."""

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
+SUFFIXES = {".py", ".cpp", ".h"}
 DETERMINING = ("features", "models", "evaluation", "fleet", "prices/adjust.py", "horizons.py", "sessions.py")
 
 
@@ -15,7 +16,8 @@ def code_version() -> str:
     digest = hashlib.sha256()
     for part in DETERMINING:
         path = PACKAGE / part
-        for source in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+        found = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.suffix in SUFFIXES)
+        for source in found:
             digest.update(source.relative_to(PACKAGE).as_posix().encode())
             digest.update(source.read_bytes())
     return f"{version('ldtm_platform')}+{digest.hexdigest()[:8]}"

@@ -7,7 +7,9 @@ depends on nothing but its history, the family's configuration and the seed.
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ldtm_platform.horizons import HORIZONS
-from ldtm_platform.models.base import History, ModelFamily
+from ldtm_platform.models.base import History, Model, ModelFamily
 from ldtm_platform.models.weights import load_weights
 
 
@@ -96,7 +98,10 @@ class LstmShape:
 
 @runtime_checkable
 class Stackable(Protocol):
-    """What a NetworkFamily supplies beside its network for an engine that trains many of them as one stack."""
+    """What a NetworkFamily supplies beside its network for an engine that reckons with its layers itself.
+
+    In training its network takes, after the inputs, what dropout keeps: (layers - 1, B, window, hidden) bool.
+    """
 
     @property
     def lstm_shape(self) -> LstmShape:
@@ -105,8 +110,6 @@ class Stackable(Protocol):
 
 class NetworkFamily(ModelFamily):
     """A family whose forecasts come from a network that is trained per ticker."""
-
-    is_trained = True
 
     @property
     @abstractmethod
@@ -127,19 +130,43 @@ class NetworkFamily(ModelFamily):
         """The history's examples. Raises HistoryError."""
 
     @abstractmethod
-    def question(self, history: History) -> Tensor:
-        """The network's input for a forecast after the history's last row, (1, ...) float32."""
+    def question(self, history: History) -> "Question":
+        """What the network is asked for a forecast after the history's last row."""
 
-    @abstractmethod
-    def answer(self, history: History, outputs: Tensor) -> Tensor:
+    def model(self, weights: bytes) -> "NetworkModel":
+        """A network with these weights. Raises UnusableWeights."""
+        network = deepcopy(self._blank)
+        load_weights(network, weights)
+        return NetworkModel(self, network)
+
+    @cached_property
+    def _blank(self) -> nn.Module:
+        """A network to copy: its parameters, replaced at once, need no memory and draw no random number."""
+        with torch.device("meta"):
+            return self.network().eval()
+
+
+class Question(Protocol):
+    """One forecast to make: the network's input, and how its output reads as prices."""
+
+    @property
+    def inputs(self) -> Tensor:
+        """(1, ...) float32."""
+
+    def closes(self, outputs: Tensor) -> Tensor:
         """The network's outputs (1, horizons) as closes in the last row's price basis, float64."""
 
-    def closes(self, history: History, weights: bytes) -> dict[str, float]:
-        """The expected close per horizon. Raises UnusableWeights."""
-        # Parameters that are replaced at once need no memory and draw nothing from the random generator.
-        with torch.device("meta"):
-            network = self.network().eval()
-        load_weights(network, weights)
+
+@dataclass(frozen=True)
+class NetworkModel(Model):
+    """A trained network of a family."""
+
+    family: NetworkFamily
+    network: nn.Module
+
+    def closes(self, history: History) -> dict[str, float]:
+        """The expected close per horizon."""
+        question = self.family.question(history)
         with torch.inference_mode():
-            closes = self.answer(history, network(self.question(history)))
+            closes = question.closes(self.network(question.inputs))
         return dict(zip(HORIZONS, closes[0].tolist(), strict=True))

@@ -59,14 +59,15 @@ class CheckpointStore:
             raise CheckpointDamaged(f"no checkpoint at {folder}: restore it from a backup, or train the ticker again")
         content = {name: _read(folder / name) for name in (WEIGHTS, MANIFEST)}
         sums = _read(folder / SUMS)
-        for name, found in content.items():
-            if _sum_line(name, found) not in sums:
+        digests = {name: sha256(found) for name, found in content.items()}
+        for name, digest in digests.items():
+            if _sum_line(name, digest) not in sums:
                 raise _damaged(folder / name, "has been changed or cut short since it was saved")
         try:
             manifest = Manifest.model_validate_json(content[MANIFEST])
         except ValidationError as error:
             raise _damaged(folder / MANIFEST, f"is no manifest ({error.error_count()} errors)") from None
-        if manifest.version != version or manifest.weights_sha256 != sha256(content[WEIGHTS]):
+        if manifest.version != version or manifest.weights_sha256 != digests[WEIGHTS]:
             raise _damaged(folder / MANIFEST, "belongs to another checkpoint")
         return Checkpoint(manifest=manifest, weights=content[WEIGHTS])
 
@@ -107,7 +108,7 @@ class CheckpointStore:
         text = manifest.model_dump_json(indent=2).encode()
         _write(partial / WEIGHTS, weights)
         _write(partial / MANIFEST, text)
-        _write(partial / SUMS, _sum_line(WEIGHTS, weights) + _sum_line(MANIFEST, text))
+        _write(partial / SUMS, _sum_line(WEIGHTS, manifest.weights_sha256) + _sum_line(MANIFEST, sha256(text)))
         _sync_folder(partial)
         try:
             partial.rename(folder)
@@ -120,8 +121,8 @@ class CheckpointStore:
         return True
 
 
-def _sum_line(name: str, content: bytes) -> bytes:
-    return f"{sha256(content)}  {name}\n".encode()
+def _sum_line(name: str, digest: str) -> bytes:
+    return f"{digest}  {name}\n".encode()
 
 
 def _read(path: Path) -> bytes:

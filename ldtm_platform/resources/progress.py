@@ -1,5 +1,6 @@
 """How far long work has come: a line now and then in a run's log, a bar in a terminal."""
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,12 +15,19 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 
+_NOTE_EVERY_SEC = 30.0
+
+
 class Stage(ABC):
     """One stage's progress."""
 
     @abstractmethod
     def advance(self, message: str = "") -> None:
         """Another part of the stage is done."""
+
+    @abstractmethod
+    def note(self, line: str) -> None:
+        """How it goes inside a part; told as often as anybody likes, shown now and then."""
 
     @abstractmethod
     def say(self, line: str) -> None:
@@ -63,11 +71,17 @@ class _LoggedStage(Stage):
     def __init__(self, log: Logger, name: str, total: int) -> None:
         self._log, self._name, self._total = log, name, total
         self._done, self._step = 0, max(1, total // 10)
+        self._noted = time.monotonic()
 
     def advance(self, message: str = "") -> None:
         self._done += 1
         if self._done % self._step == 0 or self._done == self._total:
             self._log.info("%s: %d of %d %s", self._name, self._done, self._total, message)
+
+    def note(self, line: str) -> None:
+        if time.monotonic() - self._noted >= _NOTE_EVERY_SEC:
+            self._noted = time.monotonic()
+            self._log.info("%s: %s", self._name, line)
 
     def say(self, line: str) -> None:
         self._log.info(line)
@@ -79,6 +93,9 @@ class _TerminalStage(Stage):
 
     def advance(self, message: str = "") -> None:
         self._bars.update(self._task, advance=1, message=message)
+
+    def note(self, line: str) -> None:
+        self._bars.update(self._task, message=line)
 
     def say(self, line: str) -> None:
         if self._say_lines:

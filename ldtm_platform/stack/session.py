@@ -10,7 +10,9 @@ import sqlalchemy as sa
 
 from ldtm_platform.settings import Settings
 from ldtm_platform.stack.database import DatabaseUrls, running_database
+from ldtm_platform.stack.readers import reader_url
 from ldtm_platform.warehouse.migrate import upgrade
+from ldtm_platform.warehouse.reader import URL_VARIABLE
 
 PROJECT = Path(__file__).parents[2]
 
@@ -24,7 +26,7 @@ def platform_session(settings: Settings) -> Iterator[dict[str, str]]:
     settings.home.mkdir(parents=True, exist_ok=True)
     with running_database(settings) as urls:
         migrate(urls.ours)
-        variables = environment(settings, urls)
+        variables = {**environment(settings, urls), URL_VARIABLE: reader_url(settings, urls.ours)}
         os.environ.update(variables)
         yield variables
 

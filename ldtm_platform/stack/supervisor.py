@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from ldtm_platform.settings import Settings
+from ldtm_platform.stack.addresses import port_is_free, ui_address
 from ldtm_platform.stack.session import PROJECT
 
 SUPERVISOR_VARIABLE = "LDTM_SUPERVISOR"
@@ -32,18 +32,17 @@ def dagster_running(settings: Settings, variables: Mapping[str, str]) -> Iterato
 
     Raises StackError when the port is taken or Dagster does not come up.
     """
-    stop_leftovers(settings.home)
-    if not _port_is_free(settings.ui_port):
+    if not port_is_free("127.0.0.1", settings.ui_port):
         raise StackError(f"port {settings.ui_port} is in use: stop what holds it, or set LDTM_UI_PORT to another")
     log = settings.home / "logs" / "dagster.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     process = _start(settings, variables, log)
     try:
-        address = f"http://127.0.0.1:{settings.ui_port}"
+        address = ui_address(settings)
         _wait_until_ready(process, address, log)
         yield address
     finally:
-        _stop(process)
+        stop_tree(process)
 
 
 def stop_leftovers(home: Path) -> int:
@@ -77,19 +76,19 @@ def _wait_until_ready(process: subprocess.Popen[bytes], address: str, log: Path)
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise StackError(f"Dagster ended at once; the end of {log}:\n{_tail(log)}")
+            raise StackError(f"Dagster ended at once; the end of {log}:\n{tail(log)}")
         try:
             with urllib.request.urlopen(f"{address}/server_info", timeout=2):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.25)
     raise StackError(
-        f"Dagster did not answer at {address} within {READY_SECONDS:.0f} s; the end of {log}:\n{_tail(log)}"
+        f"Dagster did not answer at {address} within {READY_SECONDS:.0f} s; the end of {log}:\n{tail(log)}"
     )
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ask Dagster to stop, then end what it started: run workers outlive it otherwise."""
+def stop_tree(process: subprocess.Popen[bytes]) -> None:
+    """Ask a process to stop, then end what it started: run workers outlive Dagster otherwise."""
     tree = _family(process.pid)
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
@@ -129,15 +128,6 @@ def _supervised_by(process: psutil.Process) -> str | None:
     return environ.get(SUPERVISOR_VARIABLE)
 
 
-def _port_is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def _tail(log: Path, lines: int = 15) -> str:
+def tail(log: Path, lines: int = 15) -> str:
+    """The last lines of a log."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])

@@ -7,32 +7,56 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from ldtm_platform.settings import Settings
+from ldtm_platform.stack.dashboard import dashboard_starting
 from ldtm_platform.stack.supervisor import StackError, dagster_running, stop_leftovers
 
 STOP_SECONDS = 60.0
 
 
-def keep_up(settings: Settings, variables: dict[str, str], announce: Callable[[str], None]) -> None:
-    """Run Dagster's UI and daemon until Ctrl-C, SIGTERM or `ldtm down`; `announce` is given the UI's address.
+@dataclass(frozen=True)
+class Addresses:
+    """Where the platform's two user interfaces are."""
 
-    Runs that an earlier crash left in flight are reported failed first. Raises StackError when the home is up already.
+    dashboard: str
+    dagster: str
+
+
+def keep_up(
+    settings: Settings,
+    variables: dict[str, str],
+    announce: Callable[[Addresses], None],
+    say: Callable[[str], None],
+) -> None:
+    """Run the dashboard, Dagster's UI and its daemon until Ctrl-C, SIGTERM or `ldtm down`.
+
+    `announce` is given the addresses once both answer, `say` each sentence about what happens later. Runs that an
+    earlier crash left in flight are reported failed first. Raises StackError when the home is up already.
     """
     import dagster as dg
 
+    from ldtm_platform.gpu import read_cards
     from ldtm_platform.stack.orphans import report_orphans
+    from ldtm_platform.stack.slots import apply_slots
 
     with only_supervisor(settings.home):
         stop_leftovers(settings.home)
         with dg.DagsterInstance.get() as instance:
             report_orphans(instance, of_daemon=True)
-        with dagster_running(settings, variables) as address:
-            announce(address)
-            _wait_for_stop()
+            apply_slots(instance, read_cards())
+        # The dashboard comes up while Dagster does, which takes longer.
+        with (
+            dashboard_starting(settings, variables, say) as dashboard,
+            dagster_running(settings, variables) as address,
+        ):
+            dashboard.wait_until_ready()
+            announce(Addresses(dashboard.address, address))
+            _wait_for_stop(dashboard.tend)
 
 
 @contextmanager
@@ -91,12 +115,12 @@ def _supervisor(home: Path) -> int | None:
     return None
 
 
-def _wait_for_stop() -> None:
+def _wait_for_stop(tend: Callable[[], None]) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     while not stop.wait(1):
-        pass
+        tend()
     # A second Ctrl-C must not cut the shutdown short: PostgreSQL goes last.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)

@@ -10,6 +10,20 @@ from ldtm_platform.horizons import HORIZONS, targets
 from ldtm_platform.models.base import Forecast
 from ldtm_platform.sessions import session_open
 
+_LEDGER: pl.Schema = pl.Schema(
+    {
+        "ticker": pl.String,
+        "run_date_close": pl.Float64,
+        "model_version": pl.String,
+        "trained_through": pl.Date,
+        "in_sample": pl.Boolean,
+        "data_hash": pl.String,
+        "horizon": pl.String,
+        "target_date": pl.Date,
+        "predicted_close": pl.Float64,
+    }
+)
+
 # The run log's status of a ticker without a forecast, and why there is none.
 Absence = tuple[str, str]
 
@@ -24,29 +38,40 @@ class Champion:
     in_sample: bool
 
 
-def ledger_rows(family: str, forecast: Forecast, close: float, champion: Champion | None) -> pl.DataFrame:
-    """The ledger's rows of one forecast, a horizon each; `close` is the session's own.
+def ledger_rows(
+    family: str,
+    session: date,
+    forecasts: Sequence[Forecast],
+    closes: Mapping[str, float],
+    champions: Mapping[str, Champion],
+) -> pl.DataFrame:
+    """The ledger's rows of a session's forecasts, a horizon each; `closes` are the session's own, by ticker.
 
-    Without a champion the family itself is the version. A forecast made after the next session had opened is a replay.
+    A ticker without a champion has the family itself as its version. A forecast made after the next session had opened
+    is a replay.
     """
-    when = targets(forecast.session)
-    return pl.DataFrame(
+    when = targets(session)
+    facts = [
         {
-            "run_date": forecast.session,
-            "ticker": forecast.ticker,
-            "family": family,
+            "ticker": each.ticker,
+            "run_date_close": closes[each.ticker],
             "model_version": champion.version if champion else family,
-            "horizon": list(HORIZONS),
-            "target_date": [when[horizon] for horizon in HORIZONS],
-            "run_date_close": close,
-            "predicted_close": [forecast.closes[horizon] for horizon in HORIZONS],
             "trained_through": champion.trained_through if champion else None,
-            "data_hash": forecast.data_hash,
-            "price_basis": forecast.session,
             "in_sample": bool(champion and champion.in_sample),
-            "is_replay": datetime.now(UTC) >= session_open(when["next_day"]),
-        },
-        schema_overrides={"trained_through": pl.Date},
+            "data_hash": each.data_hash,
+            "horizon": horizon,
+            "target_date": when[horizon],
+            "predicted_close": each.closes[horizon],
+        }
+        for each in forecasts
+        for champion in [champions.get(each.ticker)]
+        for horizon in HORIZONS
+    ]
+    return pl.DataFrame(facts, schema=_LEDGER).with_columns(
+        run_date=pl.lit(session),
+        price_basis=pl.lit(session),
+        family=pl.lit(family),
+        is_replay=pl.lit(datetime.now(UTC) >= session_open(when["next_day"])),
     )
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from ldtm_platform.fleet.predict import predict_fleet
 from ldtm_platform.fleet.results import NoForecast
-from ldtm_platform.models.base import Forecast
+from ldtm_platform.models.base import Forecast, Model, UnusableWeights
 from ldtm_platform.models.persistence import Persistence
 from ldtm_platform.models.registry import CHAMPION_FAMILY, model_family
 from ldtm_platform.models.store import CheckpointDamaged, CheckpointStore
@@ -51,12 +51,12 @@ class SessionForecast:
 
 @dataclass
 class SessionForecaster:
-    """Forecasts sessions one after the other, keeping each checkpoint that it has loaded and verified."""
+    """Forecasts sessions one after the other, keeping the models of the last session loaded for the next."""
 
     engine: sa.Engine
     store: CheckpointStore
     run_id: str | None = None
-    _weights: dict[str, bytes] = field(default_factory=dict)
+    _models: dict[str, Model] = field(default_factory=dict)
 
     def forecast(self, session: date, tickers: Sequence[str]) -> SessionForecast:
         """Forecast every ticker as of a session and append what is new to the ledger, in one transaction.
@@ -69,20 +69,21 @@ class SessionForecaster:
         if not present:
             raise NoBarsForSession(f"none of {len(tickers)} tickers has features of {session}: ingest, then engineer")
         champions = self._champions(session, tickers)
-        weights, damaged = self._loaded(champions)
-        results = predict_fleet(family, histories, weights, session=session)
+        models, damaged = self._loaded(champions)
+        results = predict_fleet(family, histories, models, session=session)
         made = [result for result in results if isinstance(result, Forecast)]
         absent = {each.ticker: _absence(each) for each in results if isinstance(each, NoForecast)} | damaged
         ended = delisted_before(self.engine, session)
         absent |= {ticker: ("skipped", ended[ticker]) for ticker in absent if ticker in ended}
-        naive = [
-            each for each in predict_fleet(Persistence(), present, {}, session=session) if isinstance(each, Forecast)
-        ]
+        tomorrow_is_today = Persistence()
+        naive = predict_fleet(
+            tomorrow_is_today, present, {history.ticker: tomorrow_is_today for history in present}, session=session
+        )
         close = {history.ticker: float(history.frame["close"][-1]) for history in present}
         ledger = pl.concat(
             [
-                *(ledger_rows(Persistence.name, each, close[each.ticker], None) for each in naive),
-                *(ledger_rows(family.name, each, close[each.ticker], champions[each.ticker]) for each in made),
+                ledger_rows(Persistence.name, session, [e for e in naive if isinstance(e, Forecast)], close, {}),
+                ledger_rows(family.name, session, made, close, champions),
             ]
         )
         new = self._record(ledger, made, champions, absence_rows(session, absent, self.run_id))
@@ -111,19 +112,22 @@ class SessionForecaster:
         rows = reads.champions(self.engine, session, CHAMPION_FAMILY).rows(named=True)
         return {row["ticker"]: Champion(**row) for row in rows if row["ticker"] in tickers}
 
-    def _loaded(self, champions: Mapping[str, Champion]) -> tuple[dict[str, bytes], dict[str, Absence]]:
-        """The champions' weights, and why some cannot be used: a damaged file costs its own ticker the forecast."""
-        weights: dict[str, bytes] = {}
+    def _loaded(self, champions: Mapping[str, Champion]) -> tuple[dict[str, Model], dict[str, Absence]]:
+        """The champions' models, and why some cannot be used: a damaged file costs its own ticker the forecast."""
+        family = model_family(CHAMPION_FAMILY)
+        models: dict[str, Model] = {}
         damaged: dict[str, Absence] = {}
         for ticker, champion in champions.items():
             version = champion.version
             try:
-                if version not in self._weights:
-                    self._weights[version] = self.store.load(version).weights
-                weights[ticker] = self._weights[version]
+                models[ticker] = self._models.get(version) or family.model(self.store.load(version).weights)
             except CheckpointDamaged as reason:
                 damaged[ticker] = ("failed", str(reason))
-        return weights, damaged
+            except UnusableWeights as reason:
+                damaged[ticker] = ("failed", f"{ticker}: {reason}")
+        # Those of champions that have been replaced are let go.
+        self._models = {champions[ticker].version: model for ticker, model in models.items()}
+        return models, damaged
 
 
 def _absence(result: NoForecast) -> Absence:

@@ -27,6 +27,7 @@ class Status:
 
     session: date
     stages: pl.DataFrame
+    costs: pl.DataFrame
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
 
@@ -36,14 +37,18 @@ class Status:
         return {
             "session": self.session,
             "stages": self.stages.rows(named=True),
+            "costs": self.costs.rows(named=True),
             "problems": problems,
             "notes": self.notes,
         }
 
 
-def platform_status(engine: sa.Engine, tickers: Sequence[str], session: date) -> Status:
-    """Compare every ticker of the universe with the newest final session."""
-    frame = pl.DataFrame({"ticker": list(tickers)}).join(reads.freshness(engine), on="ticker", how="left")
+def platform_status(
+    engine: sa.Engine, tickers: Sequence[str], session: date, freshness: pl.DataFrame | None = None
+) -> Status:
+    """Compare every ticker of the universe with the newest final session; `freshness` as reads gives it, if at hand."""
+    known = reads.freshness(engine) if freshness is None else freshness
+    frame = pl.DataFrame({"ticker": list(tickers)}).join(known, on="ticker", how="left")
     halted = pl.col("ticker").is_in(reads.halted_tickers(engine, session))
     delisted = pl.col("state").eq_missing("delisted")
     bars_late = frame.filter((pl.col("last_bar").is_null() | (pl.col("last_bar") < session)) & ~halted)
@@ -74,10 +79,11 @@ def platform_status(engine: sa.Engine, tickers: Sequence[str], session: date) ->
             "oldest": [frame[c].min() for c in _COLUMNS],
         }
     )
+    costs = reads.stage_costs(engine).drop("id")
     notes = [str(row["last_training_message"]) for row in without_model.filter(skipped & ~delisted).rows(named=True)]
     notes += [f"{row['ticker']}: {row['message']}" for row in frame.filter(delisted).rows(named=True)]
     notes += _defects(engine, tickers)
-    return Status(session, stages, tuple(problems), tuple(notes))
+    return Status(session, stages, costs, tuple(problems), tuple(notes))
 
 
 _COLUMNS = ("last_bar", "last_feature", "trained_through", "last_snapshot")

@@ -1,14 +1,19 @@
 """Train tickers as one fleet and register what comes out, ticker by ticker, as each finishes."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 import polars as pl
 import sqlalchemy as sa
 
+from ldtm_platform.fleet.device import resolve_device
 from ldtm_platform.fleet.fit import fit_fleet, planned_version
+from ldtm_platform.fleet.native.choice import CpuEngine, find_kernel
+from ldtm_platform.fleet.native.epochs import Kernel
+from ldtm_platform.fleet.progress import EpochDone, FleetProgress
 from ldtm_platform.fleet.results import FitResult, Fitted, Unfit
 from ldtm_platform.models.base import MIN_FEATURE_ROWS, History, HistoryError
 from ldtm_platform.models.checkpoint import Manifest
@@ -24,7 +29,10 @@ from ldtm_platform.warehouse import reads, writes
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """How a fleet is trained: on features through a session, with one seed, by so many processes on a device."""
+    """How a fleet is trained: on features through a session, with one seed, by so many processes on a device.
+
+    On a CPU by the engine of that name (fleet/native/choice.py), which is compiled into `cache` on first use.
+    """
 
     through: date
     epochs: int
@@ -32,6 +40,8 @@ class TrainingPlan:
     workers: int
     device: str
     keep: int
+    cpu_engine: CpuEngine = "pytorch"
+    cache: Path | None = None
 
     @classmethod
     def of(cls, settings: Settings, *, epochs: int | None, workers: int | None, through: str | None) -> "TrainingPlan":
@@ -43,7 +53,15 @@ class TrainingPlan:
             workers=workers or settings.workers,
             device=settings.device,
             keep=settings.keep_checkpoints,
+            cpu_engine=settings.cpu_engine,
+            cache=settings.cache,
         )
+
+    def kernel(self) -> Kernel | None:
+        """What trains on a CPU; None for PyTorch, and on any other device. Raises DeviceRefused and KernelRefused."""
+        if resolve_device(self.device).type != "cpu" or self.cache is None:
+            return None
+        return find_kernel(self.cpu_engine, self.cache)
 
 
 @dataclass(frozen=True)
@@ -120,9 +138,12 @@ def train_tickers(
     plan: TrainingPlan,
     *,
     say: Callable[[str], None],
+    note: Callable[[str], None] = lambda _: None,
     run_id: str | None = None,
 ) -> Iterator[Outcome]:
     """Train a model for each ticker; one outcome a ticker as it finishes, with the seed's result line to `say`.
+
+    After every epoch, `note` is told who still trains, the best losses and the time left.
 
     A ticker that has a sound checkpoint of the same data, settings, seed and code is not trained again, as that would
     give the same model: a run that was killed goes on where it stopped, and registers what the killed one had saved.
@@ -142,9 +163,33 @@ def train_tickers(
         else:
             registry.register(known)
             yield _made(known, "unchanged", "trained before on the same data with the same settings")
-    with closing(fit_fleet(family, waiting, seed=plan.seed, workers=plan.workers, device=plan.device)) as results:
+    progress = FleetProgress(len(waiting), plan.epochs)
+    with closing(_fitted(family, waiting, plan, progress, note)) as results:
         for result in results:
+            progress.finish(result.ticker)
             yield _settled(registry, result, say)
+
+
+def _fitted(
+    family: NetworkFamily,
+    histories: Sequence[History],
+    plan: TrainingPlan,
+    progress: FleetProgress,
+    note: Callable[[str], None],
+) -> Generator[FitResult, None, None]:
+    def watch(done: EpochDone) -> None:
+        progress.epoch(done)
+        note(str(progress))
+
+    return fit_fleet(
+        family,
+        histories,
+        seed=plan.seed,
+        workers=plan.workers,
+        device=plan.device,
+        kernel=plan.kernel() if histories else None,
+        watch=watch,
+    )
 
 
 def _known(family: NetworkFamily, store: CheckpointStore, history: History, seed: int) -> Manifest | None:

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 
+import ldtm_platform.warehouse.score_tables  # noqa: F401 # enters its tables in the metadata
 from ldtm_platform.warehouse.tables import metadata
 from ldtm_platform.warehouse.views import DEFINITIONS
 

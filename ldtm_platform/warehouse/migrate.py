@@ -11,11 +11,12 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from ldtm_platform.warehouse.catalog import described, described_code
+from ldtm_platform.warehouse.exposed import expose, withdraw
 from ldtm_platform.warehouse.tables import metadata
 
 VERSION_TABLE = "ldtm_alembic_version"
 _MIGRATIONS = Path(__file__).parents[2] / "migrations"
-_LOCK = 7_305_808_869_231_650_305  # any number that nobody else uses: it keeps two upgrades apart
+UPGRADE_LOCK = 7_305_808_869_231_650_305  # any number that nobody else uses: it keeps two upgrades apart
 
 
 class ForeignDatabase(Exception):
@@ -27,7 +28,9 @@ class DatabaseTooNew(Exception):
 
 
 def upgrade(engine: sa.Engine, revision: str = "head") -> None:
-    """Create or update the schema; does nothing where it is up to date. Safe when several processes call it at once.
+    """Create or update the schema and the readers' views; does nothing where they are up to date.
+
+    Safe when several processes call it at once.
 
     Raises:
         ForeignDatabase: tables of our names are there without our version table.
@@ -36,7 +39,11 @@ def upgrade(engine: sa.Engine, revision: str = "head") -> None:
     with _locked(engine) as connection:
         _refuse_foreign_tables(connection)
         _refuse_newer_revision(connection)
+        if _present(connection) != _newest():
+            withdraw(connection)
         command.upgrade(_config(connection), revision)
+        if _present(connection) == _newest():
+            expose(connection)
 
 
 def downgrade(engine: sa.Engine, revision: str) -> None:
@@ -46,6 +53,7 @@ def downgrade(engine: sa.Engine, revision: str) -> None:
     """
     with _locked(engine) as connection:
         _refuse_newer_revision(connection)
+        withdraw(connection)
         command.downgrade(_config(connection), revision)
 
 
@@ -76,7 +84,7 @@ def _is_ours(name: str, code: dict[str, str]) -> bool:
 @contextmanager
 def _locked(engine: sa.Engine) -> Iterator[sa.Connection]:
     with engine.begin() as connection:
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(UPGRADE_LOCK)))
         yield connection
 
 
@@ -85,6 +93,14 @@ def _config(connection: sa.Connection) -> Config:
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
     return config
+
+
+def _present(connection: sa.Connection) -> str | None:
+    return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
+
+
+def _newest() -> str | None:
+    return ScriptDirectory(str(_MIGRATIONS)).get_current_head()
 
 
 def _refuse_foreign_tables(connection: sa.Connection) -> None:
@@ -98,7 +114,7 @@ def _refuse_foreign_tables(connection: sa.Connection) -> None:
 
 
 def _refuse_newer_revision(connection: sa.Connection) -> None:
-    present = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
+    present = _present(connection)
     known = [script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()]
     if present is not None and present not in known:
         raise DatabaseTooNew(

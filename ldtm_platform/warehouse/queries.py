@@ -24,15 +24,14 @@ GROUP BY family, horizon
 ORDER BY family, array_position(ARRAY['next_day', 'next_monday', 'one_month'], horizon)"""
 
 FRESHNESS = """
-WITH known AS (SELECT ticker FROM market_data_status UNION SELECT ticker FROM ldtm_model_cards)
 SELECT ticker, s.state, s.message, s.source, s.checked_at,
-       (SELECT max(date) FROM market_data_daily b WHERE b.ticker = known.ticker) AS last_bar,
-       (SELECT max(date) FROM engineered_features f WHERE f.ticker = known.ticker) AS last_feature,
+       (SELECT max(date) FROM market_data_daily b WHERE b.ticker = coalesce(s.ticker, card.ticker)) AS last_bar,
+       (SELECT max(date) FROM engineered_features f WHERE f.ticker = coalesce(s.ticker, card.ticker)) AS last_feature,
        card.version AS champion, card.trained_through, card.last_training_status, card.last_training_message,
-       (SELECT max(run_date) FROM ldtm_daily_snapshots p WHERE p.ticker = known.ticker) AS last_snapshot
-FROM known
-LEFT JOIN market_data_status s USING (ticker)
-LEFT JOIN ldtm_model_cards card USING (ticker)
+       (SELECT max(run_date) FROM ldtm_daily_snapshots p WHERE p.ticker = coalesce(s.ticker, card.ticker))
+           AS last_snapshot
+FROM market_data_status s
+FULL JOIN ldtm_model_cards card USING (ticker)
 ORDER BY ticker COLLATE "C"
 """
 
@@ -117,14 +116,93 @@ CROSS JOIN LATERAL (VALUES
     (s.next_monday_target_date, s.next_monday_actual),
     (s.one_month_target_date, s.one_month_actual)
 ) target(date, actual)
-WHERE target.actual IS NULL
+WHERE (s.next_day_actual IS NULL OR s.next_monday_actual IS NULL OR s.one_month_actual IS NULL)
+  AND target.actual IS NULL
   AND EXISTS (SELECT 1 FROM market_data_daily b WHERE b.ticker = s.ticker AND b.date >= target.date)
   AND NOT EXISTS (SELECT 1 FROM corporate_actions a
                   WHERE a.ticker = s.ticker AND a.kind = 'halt' AND a.ex_date = target.date)
 GROUP BY s.ticker, target.date
 ORDER BY s.ticker COLLATE "C", target.date"""
 
-# Sessions between the first and the last that were forecast.
-FORECAST_SESSIONS = "SELECT DISTINCT run_date FROM ldtm_daily_snapshots ORDER BY run_date"
+STAGE_COSTS = """
+SELECT * FROM (SELECT DISTINCT ON (stage) * FROM stage_benchmarks ORDER BY stage, id DESC) AS newest
+ORDER BY finished_at, id"""
+
+# One look into the index a session: DISTINCT would read every snapshot of every ticker.
+FORECAST_SESSIONS = """
+WITH RECURSIVE walk AS (
+    SELECT min(run_date) AS run_date FROM ldtm_daily_snapshots
+    UNION ALL
+    SELECT (SELECT min(s.run_date) FROM ldtm_daily_snapshots s WHERE s.run_date > walk.run_date)
+    FROM walk WHERE walk.run_date IS NOT NULL
+)
+SELECT run_date FROM walk WHERE run_date IS NOT NULL ORDER BY run_date"""
 
 HALTED = "SELECT ticker FROM corporate_actions WHERE kind = 'halt' AND ex_date = :session ORDER BY ticker COLLATE \"C\""
+
+PULSE = """
+SELECT count(*) AS tickers, count(*) FILTER (WHERE state = 'ok') AS tickers_ok, max(last_date) AS last_bar,
+       max(checked_at) AS checked_at,
+       (SELECT max(run_date) FROM ldtm_daily_snapshots) AS last_snapshot,
+       (SELECT max(id) FROM ldtm_predictions) AS last_prediction
+FROM market_data_status"""
+
+# The newest headline sets the window, so that a database that ends in the past has news too.
+HEADLINES = """
+WITH asked AS (
+    SELECT * FROM news_headlines WHERE cast(:tickers AS text[]) IS NULL OR ticker = ANY(cast(:tickers AS text[]))
+)
+SELECT ticker, published_at, title, publisher, url, count(*) OVER () AS found
+FROM asked
+WHERE published_at > (SELECT max(published_at) FROM asked) - make_interval(days => :days)
+ORDER BY published_at DESC, ticker COLLATE "C", fingerprint
+LIMIT :limit"""
+
+PAST_FORECASTS = """
+SELECT run_date, ticker, run_date_close, next_day_close_pred, next_day_actual, next_day_actual_date, next_day_pct_error,
+       next_day_direction_pred, next_day_direction_actual, next_day_direction_correct,
+       next_monday_close_pred, next_monday_actual, next_monday_pct_error,
+       one_month_close_pred, one_month_actual, one_month_pct_error, in_sample, is_replay, count(*) OVER () AS found
+FROM ldtm_daily_snapshots
+WHERE (cast(:tickers AS text[]) IS NULL OR ticker = ANY(cast(:tickers AS text[])))
+  AND run_date BETWEEN coalesce(cast(:start AS date), '-infinity') AND coalesce(cast(:end AS date), 'infinity')
+ORDER BY run_date DESC, ticker COLLATE "C"
+LIMIT :limit"""
+
+EVIDENCE = """
+SELECT run_date, ticker, run_date_close, is_replay::text,
+       next_day_close_pred, next_day_actual, next_day_target_date,
+       next_monday_close_pred, next_monday_actual, next_monday_target_date,
+       one_month_close_pred, one_month_actual, one_month_target_date
+FROM ldtm_daily_snapshots
+WHERE NOT in_sample AND run_date_close IS NOT NULL AND run_date BETWEEN {first} AND {last}"""
+
+PROMISED = """
+SELECT run_date, ticker, horizon, half_width FROM ldtm_confidence
+WHERE half_width IS NOT NULL AND run_date BETWEEN {first} AND {last}"""
+
+CONFIDENCE = """
+SELECT run_date, ticker, horizon, score, evaluated, replayed, evidence, hits, directions, wilson_low, wilson_high,
+       base_rate, prior_strength, p_dir, rel_mae, rel_mae_log_se, p_err, strength, half_width, coverage, promises
+FROM ldtm_confidence
+WHERE run_date = coalesce(cast(:run_date AS date), (SELECT max(run_date) FROM ldtm_confidence))
+ORDER BY ticker COLLATE "C", array_position(ARRAY['next_day', 'next_monday', 'one_month'], horizon)"""
+
+TQQQ_SIGNAL = """
+SELECT session, exposure, confidence, is_replay, generated_at, summary::text AS summary
+FROM tqqq_signals
+WHERE session = coalesce(cast(:session AS date), (SELECT max(session) FROM tqqq_signals))"""
+
+TQQQ_SIGNALS = """
+SELECT session, exposure, confidence, is_replay FROM tqqq_signals
+WHERE session <= coalesce(cast(:through AS date), 'infinity')
+ORDER BY session"""
+
+IMPLIED_RETURNS = """
+SELECT s.run_date, s.ticker, s.implied_1m_return_pct::float8 AS implied_1m_return_pct, c.score,
+       s.model_version, s.is_replay
+FROM ldtm_signals s
+LEFT JOIN ldtm_confidence c ON c.run_date = s.run_date AND c.ticker = s.ticker AND c.horizon = 'one_month'
+WHERE NOT s.in_sample AND s.ticker = ANY(cast(:tickers AS text[])) AND s.run_date BETWEEN :first AND :last
+ORDER BY s.run_date, s.ticker COLLATE "C"
+"""

@@ -9,6 +9,7 @@ from psycopg.sql import SQL, Composed, Identifier, Literal
 
 from ldtm_platform.features.engineer import restate
 from ldtm_platform.features.feature_set import FEATURES
+from ldtm_platform.horizons import HORIZONS
 from ldtm_platform.warehouse import queries
 from ldtm_platform.warehouse.frames import Schema, copied, selected
 from ldtm_platform.warehouse.tables import PRICE_COLUMNS
@@ -16,6 +17,18 @@ from ldtm_platform.warehouse.tables import PRICE_COLUMNS
 _BARS: Schema = {"ticker": pl.String, "date": pl.Date} | dict.fromkeys(PRICE_COLUMNS, pl.Float64) | {"volume": pl.Int64}
 _ACTIONS: Schema = {"ticker": pl.String, "ex_date": pl.Date, "kind": pl.String, "value": pl.Float64}
 _FEATURES: Schema = {"ticker": pl.String, "date": pl.Date} | dict.fromkeys([*FEATURES, "split_factor"], pl.Float64)
+
+_EVIDENCE: Schema = {
+    "run_date": pl.Date,
+    "ticker": pl.String,
+    "run_date_close": pl.Float64,
+    "is_replay": pl.Boolean,
+    **{
+        f"{horizon}_{part}": kind
+        for horizon in HORIZONS
+        for part, kind in (("close_pred", pl.Float64), ("actual", pl.Float64), ("target_date", pl.Date))
+    },
+}
 
 
 def bars(engine: sa.Engine, tickers: Sequence[str], *, through: date | None = None) -> pl.DataFrame:
@@ -153,6 +166,11 @@ def overdue_targets(engine: sa.Engine) -> pl.DataFrame:
     return selected(engine, queries.OVERDUE_TARGETS)
 
 
+def stage_costs(engine: sa.Engine) -> pl.DataFrame:
+    """What each stage's newest run cost (stage_benchmarks), by when it ended."""
+    return selected(engine, queries.STAGE_COSTS)
+
+
 def ingest_states(engine: sa.Engine) -> pl.DataFrame:
     """What the last ingest of each ticker found (market_data_status), by ticker."""
     return selected(engine, 'SELECT * FROM market_data_status ORDER BY ticker COLLATE "C"')
@@ -161,6 +179,78 @@ def ingest_states(engine: sa.Engine) -> pl.DataFrame:
 def quarantined(engine: sa.Engine) -> pl.DataFrame:
     """Refused vendor rows per ticker and reason: ticker, reason, rows, first_date, last_date, last_seen_at."""
     return selected(engine, queries.QUARANTINED)
+
+
+def pulse(engine: sa.Engine) -> pl.DataFrame:
+    """One row, quickly: how many tickers there are, how many of them ingested well, and the newest of each stage.
+
+    Columns: tickers, tickers_ok, last_bar, checked_at, last_snapshot, last_prediction (the ledger's newest id).
+    """
+    return selected(engine, queries.PULSE)
+
+
+def headlines(engine: sa.Engine, tickers: Sequence[str] | None, *, days: int, limit: int) -> pl.DataFrame:
+    """The newest headlines of some tickers (of all when None), of the days before the newest of them.
+
+    Columns: ticker, published_at, title, publisher, url, found (how many there are without the limit).
+    """
+    asked = None if tickers is None else list(tickers)
+    return selected(engine, queries.HEADLINES, tickers=asked, days=days, limit=limit)
+
+
+def past_forecasts(
+    engine: sa.Engine,
+    tickers: Sequence[str] | None,
+    *,
+    start: date | None = None,
+    end: date | None = None,
+    limit: int,
+) -> pl.DataFrame:
+    """Snapshots of some tickers (of all when None) with what came true, newest first, sessions `start` to `end`.
+
+    Beside the snapshot's own columns: found (how many there are without the limit).
+    """
+    asked = None if tickers is None else list(tickers)
+    return selected(engine, queries.PAST_FORECASTS, tickers=asked, start=start, end=end, limit=limit)
+
+
+def evidence(engine: sa.Engine, first: date, last: date) -> pl.DataFrame:
+    """Snapshots that were not made in sample, of the sessions from first to last: forecasts, targets and actuals."""
+    query = SQL(queries.EVIDENCE).format(first=Literal(first), last=Literal(last))
+    return copied(engine, query, _EVIDENCE)
+
+
+def promised_half_widths(engine: sa.Engine, first: date, last: date) -> pl.DataFrame:
+    """The 80 % half-widths that stand beside forecasts: run_date, ticker, horizon, half_width."""
+    query = SQL(queries.PROMISED).format(first=Literal(first), last=Literal(last))
+    schema: Schema = {"run_date": pl.Date, "ticker": pl.String, "horizon": pl.String, "half_width": pl.Float64}
+    return copied(engine, query, schema)
+
+
+def confidence(engine: sa.Engine, run_date: date | None = None) -> pl.DataFrame:
+    """The confidence of a session's forecasts (the latest scored when None): score and parts by ticker and horizon.
+
+    A null score means "not enough evidence"; a forecast without a row was made in sample, or is not scored yet.
+    """
+    return selected(engine, queries.CONFIDENCE, run_date=run_date)
+
+
+def implied_returns(engine: sa.Engine, tickers: Sequence[str], first: date, last: date) -> pl.DataFrame:
+    """What the champions implied out of sample for tickers, sessions first to last, and the month's confidence.
+
+    Columns: run_date, ticker, implied_1m_return_pct, score (null: not enough evidence), model_version, is_replay.
+    """
+    return selected(engine, queries.IMPLIED_RETURNS, tickers=list(tickers), first=first, last=last)
+
+
+def tqqq_signal(engine: sa.Engine, session: date | None = None) -> pl.DataFrame:
+    """The TQQQ signal of a session (the latest when None), one row or none; `summary` is JSON text."""
+    return selected(engine, queries.TQQQ_SIGNAL, session=session)
+
+
+def tqqq_signals(engine: sa.Engine, *, through: date | None = None) -> pl.DataFrame:
+    """Every stored TQQQ signal up to a session, oldest first: session, exposure, confidence, is_replay."""
+    return selected(engine, queries.TQQQ_SIGNALS, through=through)
 
 
 def _names(schema: Schema) -> Composed:

@@ -14,6 +14,7 @@ from ldtm_platform.warehouse.listing_tables import alias_table
 from ldtm_platform.warehouse.repair_tables import repairs_table
 
 PRICE_COLUMNS = ("open", "high", "low", "close")
+OPEN_SNAPSHOT = "next_day_actual IS NULL OR next_monday_actual IS NULL OR one_month_actual IS NULL"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -217,6 +218,7 @@ ldtm_run_log = sa.Table(
     one_of("mode", "train", "infer"),
     one_of("status", "success", "failed", "skipped"),
     sa.Index(None, "ticker", "mode", "id"),
+    sa.Index("ldtm_run_log_train_idx", "ticker", "id", postgresql_where=sa.text("mode = 'train'")),
     comment="One row per ticker and run of training or inference",
 )
 
@@ -246,7 +248,8 @@ ldtm_daily_snapshots = sa.Table(
     sa.UniqueConstraint("run_date", "ticker"),
     one_of("next_day_direction_pred", "UP", "DOWN"),
     one_of("next_day_direction_actual", "UP", "DOWN"),
-    sa.Index(None, "ticker"),
+    sa.Index(None, "ticker", "run_date"),
+    sa.Index("ldtm_daily_snapshots_open_idx", "ticker", postgresql_where=sa.text(OPEN_SNAPSHOT)),
     comment="The official prediction of each session and what came true, in the price basis of run_date",
 )
 
@@ -261,4 +264,18 @@ ldtm_snapshot_revisions = sa.Table(
     one_of("horizon", "next_day", "next_monday", "one_month"),
     sa.Index(None, "run_date", "ticker"),
     comment="Actual closes that were filled and later changed, because the bar or a split did",
+)
+
+stage_benchmarks = sa.Table(
+    "stage_benchmarks",
+    metadata,
+    surrogate_key(),
+    *facts(sa.Text, "stage", "status", "dagster_run_id"),
+    *facts(sa.Integer, "units"),
+    *facts(sa.Double, "wall_sec", "cpu_sec", "peak_memory_mib"),
+    *maybe(sa.Double, "queue_sec", "gpu_peak_memory_mib"),
+    instant("finished_at"),
+    one_of("status", "success", "failed"),
+    sa.Index(None, "stage", "id"),
+    comment="What each stage of each run cost: seconds, processor, memory of the process and its workers",
 )

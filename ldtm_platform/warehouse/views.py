@@ -199,11 +199,6 @@ WITH champion AS (
     ORDER BY c.ticker, c.promotion_id DESC
 ), training AS (
     SELECT DISTINCT ON (ticker) * FROM ldtm_run_log WHERE mode = 'train' ORDER BY ticker, id DESC
-), inference AS (
-    SELECT DISTINCT ON (ticker) * FROM ldtm_run_log
-    WHERE mode = 'infer' AND status = 'success' ORDER BY ticker, id DESC
-), signal AS (
-    SELECT DISTINCT ON (ticker) * FROM ldtm_signals ORDER BY ticker, run_date DESC
 )
 SELECT ticker, champion.family, champion.version, champion.promoted_at,
        champion.trained_through, champion.created_at AS last_trained_at, champion.epochs_run, champion.best_epoch,
@@ -214,8 +209,16 @@ SELECT ticker, champion.family, champion.version, champion.promoted_at,
        signal.run_date AS signal_run_date, signal.implied_1m_return_pct, signal.bucket
 FROM champion
 FULL JOIN training USING (ticker)
-LEFT JOIN inference USING (ticker)
-LEFT JOIN signal USING (ticker)""",
+LEFT JOIN LATERAL (
+    SELECT run.duration_sec, run.run_at FROM ldtm_run_log run
+    WHERE run.ticker = coalesce(champion.ticker, training.ticker) AND run.mode = 'infer' AND run.status = 'success'
+    ORDER BY run.id DESC LIMIT 1
+) inference ON true
+LEFT JOIN LATERAL (
+    SELECT s.run_date, s.implied_1m_return_pct, s.bucket FROM ldtm_signals s
+    WHERE s.ticker = coalesce(champion.ticker, training.ticker)
+    ORDER BY s.run_date DESC LIMIT 1
+) signal ON true""",
 )
 
 # Targets that no bar will ever fill: the ticker was delisted before them. They are pending again if it comes back.

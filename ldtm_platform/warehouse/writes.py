@@ -17,6 +17,7 @@ from ldtm_platform.warehouse.tables import (
     market_data_quarantine,
     model_promotions,
     model_versions,
+    stage_benchmarks,
 )
 
 
@@ -206,6 +207,11 @@ def rollback_champion(connection: sa.Connection, ticker: str) -> str:
         )
     promote(connection, ticker=ticker, family=family, version=kept[-1], reason=f"rolled back from {history[-1]}")
     return kept[-1]
+
+
+def record_stage_cost(connection: sa.Connection, row: Mapping[str, object]) -> None:
+    """Keep what a stage of a run cost: the columns of stage_benchmarks but id and finished_at."""
+    connection.execute(sa.insert(stage_benchmarks).values(row))
 
 
 def _promotions(connection: sa.Connection, *, ticker: str, family: str) -> list[str]:

@@ -50,7 +50,7 @@ class Home:
 
     def variables(self, **other: str) -> dict[str, str]:
         """The environment of a command: this home's settings and none of the tester's."""
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("LDTM_", "DB_", "DAGSTER_"))}
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("LDTM_", "DB_", "DAGSTER_", "LLM_"))}
         return {**clean, **self.settings, **other}
 
     def start(self, *arguments: str, **other: str) -> "subprocess.Popen[str]":

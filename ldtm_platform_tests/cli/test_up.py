@@ -4,9 +4,11 @@ import json
 import signal
 import socket
 import subprocess
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psutil
 import pytest
@@ -16,10 +18,11 @@ from ldtm_platform_tests.cli.home import Home, new_home
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Home]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    with new_home(LDTM_UI_PORT=port) as fresh:
+    with socket.socket() as ui, socket.socket() as dashboard:
+        for probe in (ui, dashboard):
+            probe.bind(("127.0.0.1", 0))
+        ports = {"LDTM_UI_PORT": str(ui.getsockname()[1]), "LDTM_DASHBOARD_PORT": str(dashboard.getsockname()[1])}
+    with new_home(**ports) as fresh:
         yield fresh
         for process in processes(fresh):
             process.kill()
@@ -59,9 +62,33 @@ def answer(home: Home) -> dict[str, str]:
     return info
 
 
+def health(home: Home) -> dict[str, Any]:
+    url = f"http://127.0.0.1:{home.settings['LDTM_DASHBOARD_PORT']}/healthz"
+    with urllib.request.urlopen(url, timeout=10) as response:
+        said: dict[str, Any] = json.loads(response.read())
+    return said
+
+
+def answers(home: Home) -> bool:
+    try:
+        return bool(health(home))
+    except OSError:
+        return False
+
+
+def dashboard_of(home: Home) -> psutil.Process:
+    (found,) = (each for each in processes(home) if "ldtm_platform.dashboard" in each.cmdline())
+    return found
+
+
 def test_the_ui_answers_a_second_up_is_refused_and_ctrl_c_leaves_nothing_running(home: Home) -> None:
     with up(home) as process:
         assert "dagster_version" in answer(home)
+        assert health(home)["freshness"]["state"] == "empty"
+        # It reads as its own role, and has nobody else's door.
+        assert health(home)["wall"] == {"state": "ok"}
+        doors = ("DB_", "DAGSTER_", "LDTM_DATABASE_URL", "LDTM_DAGSTER_URL")
+        assert not [name for name in dashboard_of(home).environ() if name.startswith(doors)]
         assert home.postgres.is_running()
         second = home.ldtm("up")
         assert second.code == 2
@@ -74,12 +101,26 @@ def test_the_ui_answers_a_second_up_is_refused_and_ctrl_c_leaves_nothing_running
     assert not home.postgres.is_running()
 
 
+def kill_the_dashboard(home: Home, supervisor: "subprocess.Popen[str]") -> None:
+    """It is told and started again."""
+    killed = dashboard_of(home)
+    killed.kill()
+    assert supervisor.stderr is not None
+    assert "The dashboard ended (exit code -9) and is started again" in supervisor.stderr.readline()
+    deadline = time.monotonic() + 60
+    while not answers(home):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert dashboard_of(home).pid != killed.pid
+
+
 def test_after_a_kill_it_comes_up_again_and_down_stops_it_from_elsewhere(home: Home) -> None:
     with up(home) as process:
         process.kill()
     assert processes(home) != []
     with up(home) as process:
         assert "dagster_version" in answer(home)
+        kill_the_dashboard(home, process)
         down = home.ldtm("down")
         assert (down.code, down.out) == (0, "stopped\n")
         assert process.wait(10) == 0
@@ -97,12 +138,35 @@ def test_down_ends_what_a_killed_up_left_running(home: Home) -> None:
     assert processes(home) == []
 
 
-def test_a_port_in_use_is_named(home: Home) -> None:
+@pytest.mark.parametrize(
+    ("setting", "command", "also"),
+    [
+        ("LDTM_UI_PORT", "up", ""),
+        ("LDTM_DASHBOARD_PORT", "up", " or LDTM_DASHBOARD_HOST"),
+        ("LDTM_DASHBOARD_PORT", "dashboard", " or LDTM_DASHBOARD_HOST"),
+    ],
+)
+def test_a_port_in_use_is_named(home: Home, setting: str, command: str, also: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        refused = home.ldtm("up", LDTM_UI_PORT=port)
+        refused = home.ldtm(command, **{setting: port})
     assert refused.code == 2
-    assert refused.err == f"ldtm: port {port} is in use: stop what holds it, or set LDTM_UI_PORT to another\n"
+    assert refused.err == f"ldtm: port {port} is in use: stop what holds it, or set {setting}{also} to another\n"
     assert processes(home) == []
+
+
+def test_the_dashboard_alone_brings_its_database_and_ctrl_c_leaves_nothing(home: Home) -> None:
+    with home.start("dashboard") as process:
+        assert process.stderr is not None
+        address = f"http://127.0.0.1:{home.settings['LDTM_DASHBOARD_PORT']}"
+        assert process.stderr.readline() == f"Dashboard: {address}\n"
+        deadline = time.monotonic() + 60
+        while not answers(home):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    assert processes(home) == []
+    assert not home.postgres.is_running()

@@ -31,6 +31,8 @@ def test_assets_and_what_they_depend_on() -> None:
         "ldtm_daily_snapshots": ["ldtm_predictions"],
         "ldtm_snapshot_actuals": ["ldtm_daily_snapshots", "market_data_daily"],
         "ldtm_accuracy_30d": ["ldtm_snapshot_actuals"],
+        "ldtm_confidence": ["ldtm_snapshot_actuals"],
+        "tqqq_signal": ["ldtm_confidence", "market_data_daily"],
         "news_headlines": [],
     }
 
@@ -50,6 +52,7 @@ def test_checks_and_which_of_them_block() -> None:
         "ldtm_checkpoints.models_beat_tomorrow_is_today": False,
         "ldtm_daily_snapshots.every_ticker_has_a_forecast": False,
         "ldtm_snapshot_actuals.matured_targets_are_filled": False,
+        "ldtm_confidence.next_day_record_is_not_too_good": False,
     }
 
 
@@ -71,11 +74,14 @@ def test_jobs_and_what_they_run() -> None:
             "engineered_features_features_reach_their_bars",
             "ldtm_accuracy_30d",
             "ldtm_checkpoints_models_beat_tomorrow_is_today",
+            "ldtm_confidence",
+            "ldtm_confidence_next_day_record_is_not_too_good",
             "ldtm_daily_snapshots",
             "ldtm_daily_snapshots_every_ticker_has_a_forecast",
             "ldtm_predictions",
             "ldtm_snapshot_actuals",
             "ldtm_snapshot_actuals_matured_targets_are_filled",
+            "tqqq_signal",
         ],
         "inference": ["ldtm_predictions"],
         "snapshot_writing": ["ldtm_daily_snapshots", "ldtm_daily_snapshots_every_ticker_has_a_forecast"],
@@ -122,6 +128,7 @@ def test_schedules_and_sensors_run_from_the_start() -> None:
         "dead_terminals": [],
         "features_after_ingest": ["feature_engineering"],
         "features_after_partial_ingest": ["feature_engineering"],
+        "gpu_slots": [],
         "hours_after_ingest": ["hourly_ingest"],
         "hours_after_partial_ingest": ["hourly_ingest"],
     }

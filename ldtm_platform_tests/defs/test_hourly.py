@@ -147,7 +147,7 @@ def test_status_names_missing_late_and_failed_hours_with_the_command_that_mends_
     stages = pl.DataFrame(
         schema={"stage": pl.String, "tickers": pl.Int64, "of": pl.Int64, "newest": pl.Date, "oldest": pl.Date}
     )
-    empty = Status(LAST, stages, (), ())
+    empty = Status(LAST, stages, pl.DataFrame(), (), ())
     (problem,) = with_hours(empty, fleet.engine, FLEET).problems
     assert (problem.what, problem.mend) == (f"3 tickers: no hourly bars of {LAST}: AMAT, AMD, AMGN", "ldtm ingest")
     (tmp_path / "hours" / "AMD.csv").unlink()

@@ -182,6 +182,26 @@ def test_the_accuracy_view_is_full(fleet: Fleet) -> None:
     assert "persistence | one_month" in str(metadata["skill"].value)
 
 
+def test_each_forecast_is_scored_by_what_had_matured_on_its_evening(fleet: Fleet) -> None:
+    rows = query(
+        fleet.bench.engine, "SELECT * FROM ldtm_confidence WHERE horizon = 'next_day' ORDER BY run_date, ticker"
+    )
+    assert [row["run_date"] for row in rows] == [session for session in SESSIONS for _ in TRAINED]
+    for row in rows:
+        # A next-day forecast matures the session after; halts cost a bar or two.
+        assert 0 <= SESSIONS.index(row["run_date"]) - row["evaluated"] <= 2
+        assert (row["score"] is None) == (row["evaluated"] < 21)
+    last = fleet.bench.metadata("ldtm_confidence", SESSIONS[-1].isoformat())
+    assert (last["dagster/partition_row_count"], last["with_enough_evidence"]) == (12, 4)
+
+
+def test_without_bars_of_the_funds_the_signal_is_skipped_and_says_so(fleet: Fleet) -> None:
+    for session in (SESSIONS[0], SESSIONS[-1]):
+        shown = fleet.bench.metadata("tqqq_signal", session.isoformat())
+        assert shown["signal"] == "skipped"
+        assert shown["says"].startswith("there are no bars of both TQQQ and SQQQ")
+
+
 def test_the_checks_speak_for_the_whole_fleet(fleet: Fleet) -> None:
     said = {
         event.asset_check_evaluation_data.check_name: event.asset_check_evaluation_data
@@ -199,6 +219,7 @@ def test_the_checks_speak_for_the_whole_fleet(fleet: Fleet) -> None:
         "models_beat_tomorrow_is_today",
         "every_ticker_has_a_forecast",
         "matured_targets_are_filled",
+        "next_day_record_is_not_too_good",
     }
     # One epoch on random prices: a model without skill is said to have none, and that is no failure.
     assert [name for name, evaluation in said.items() if not evaluation.passed] == ["models_beat_tomorrow_is_today"]

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from ldtm_platform.fleet.engine import OneByOne
 from ldtm_platform.fleet.predict import predict_fleet
 from ldtm_platform.fleet.results import Trained, Unfit
-from ldtm_platform.fleet.stacked.engine import Stacked, layout_of
-from ldtm_platform.fleet.stacked.layout import Layout
+from ldtm_platform.fleet.stacked.engine import Stacked
+from ldtm_platform.fleet.stacked.layout import Layout, layout_of
 from ldtm_platform.fleet.stacked.machine import Machine, bytes_per_ticker, chunk_sizes
 from ldtm_platform.fleet.stacked.stack import Stack
 from ldtm_platform.models.base import Forecast, History
@@ -63,8 +63,9 @@ def test_weights_of_either_engine_forecast_the_same() -> None:
     today = [history for history in ALL if history.through == session]
     forecasts = []
     for engine in (Stacked(MACHINE), OneByOne(CPU)):
-        weights = {result.ticker: trained(result).weights for result in engine.train(FAMILY, today, seed=0)}
-        forecasts.append(predict_fleet(FAMILY, today, weights, session=session))
+        results = engine.train(FAMILY, today, seed=0)
+        models = {result.ticker: FAMILY.model(trained(result).weights) for result in results}
+        forecasts.append(predict_fleet(FAMILY, today, models, session=session))
     for ours, theirs in zip(*forecasts, strict=True):
         assert isinstance(ours, Forecast)
         assert isinstance(theirs, Forecast)

@@ -8,10 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from ldtm_platform.fleet.loop import Curve
+from ldtm_platform.fleet.loop import Curve, learning_rate
 from ldtm_platform.fleet.stacked.plan import EpochPlan
 from ldtm_platform.fleet.stacked.replay import Replay
-from ldtm_platform.fleet.stacked.training import learning_rate
 from ldtm_platform.models.ldtm.config import LdtmConfig
 from ldtm_platform.models.ldtm.family import Ldtm
 from ldtm_platform_tests.fleet.stacks import CONFIG, CPU, candidates, looped, stacked

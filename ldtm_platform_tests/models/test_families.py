@@ -25,7 +25,7 @@ def test_every_registered_family_answers_to_its_name() -> None:
 
 def test_persistence_expects_the_last_close_on_every_horizon() -> None:
     history = random_history(rows=60)
-    assert model_family("persistence").closes(history, b"") == dict.fromkeys(HORIZONS, history.frame["close"][-1])
+    assert model_family("persistence").model(b"").closes(history) == dict.fromkeys(HORIZONS, history.frame["close"][-1])
 
 
 def test_weights_go_to_bytes_and_back_without_losing_a_bit() -> None:
@@ -66,7 +66,7 @@ def test_the_configuration_is_all_that_shapes_the_model() -> None:
 def test_a_forecast_leaves_the_random_generator_alone() -> None:
     weights, history = weights_of(TINY.network()), random_history(rows=60)
     before = torch.get_rng_state()
-    TINY.closes(history, weights)
+    TINY.model(weights).closes(history)
     assert torch.equal(before, torch.get_rng_state())
 
 

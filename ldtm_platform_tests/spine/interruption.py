@@ -10,7 +10,10 @@ import sqlalchemy as sa
 
 from ldtm_platform.models.store import CheckpointStore
 from ldtm_platform.sessions import sessions_between
+from ldtm_platform.settings import load_settings
+from ldtm_platform.stages.confidence import score_sessions
 from ldtm_platform.stages.predictions import SessionForecaster
+from ldtm_platform.stages.signal import signal_sessions
 from ldtm_platform.stages.snapshots import fill_back_through, write_session_snapshots
 from ldtm_platform.universe import DEFAULT_UNIVERSE, load_universe
 from ldtm_platform.warehouse.migrate import upgrade
@@ -30,10 +33,13 @@ def run_uninterrupted(engine: sa.Engine, home: Home, *, trained_through: date, f
     features(engine, tickers)
     train(engine, store, tickers, through=trained_through)
     forecaster = SessionForecaster(engine, CheckpointStore(store))
-    for session in sessions_between(first, END + timedelta(days=1)):
+    sessions = sessions_between(first, END + timedelta(days=1))
+    for session in sessions:
         forecaster.forecast(session, tickers)
         write_session_snapshots(engine, session)
     fill_back_through(engine, END)
+    list(score_sessions(engine, sessions))
+    list(signal_sessions(engine, sessions, cost_bp=load_settings().signal_cost_bp))
 
 
 def kill_when_blocked(home: Home, engine: sa.Engine, blocker: str, *command: str) -> None:

@@ -30,7 +30,8 @@ def home() -> Iterator[Home]:
 @pytest.fixture(autouse=True)
 def environment_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a session sets in this process is undone after the test."""
-    for name in ("DAGSTER_HOME", "DAGSTER_EVENT_BATCH_SIZE", "LDTM_DATABASE_URL", "LDTM_DAGSTER_URL", "LDTM_HOME"):
+    urls = ("LDTM_DATABASE_URL", "LDTM_DAGSTER_URL", "LDTM_READER_URL")
+    for name in ("DAGSTER_HOME", "DAGSTER_EVENT_BATCH_SIZE", "LDTM_HOME", *urls):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
 
@@ -84,6 +85,7 @@ def account(server: Connection) -> Iterator[str]:
     with admin.connect() as connection:
         for database in (name, "dagster_of_plain_user"):
             connection.execute(sa.text(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)"))
+        connection.execute(sa.text(f"DROP ROLE IF EXISTS {name}_reader"))
         connection.execute(sa.text(f"DROP ROLE {name}"))
     admin.dispose()
 

@@ -94,10 +94,10 @@ def test_tables_of_others_beside_ours_are_nobodys_business(engine: sa.Engine) ->
     ("change", "told"),
     [
         ("ALTER TABLE ldtm_run_log ADD COLUMN extra int", "column ldtm_run_log.extra is in the database but not"),
-        ("ALTER TABLE market_data_daily ALTER volume TYPE int", "column market_data_daily.volume is 'integer"),
+        ("ALTER TABLE market_data_daily ALTER volume DROP NOT NULL", "column market_data_daily.volume is 'bigint' in"),
         ("ALTER TABLE market_data_daily DROP CONSTRAINT market_data_daily_high_low_check", "is missing"),
-        ("DROP INDEX ldtm_daily_snapshots_ticker_idx", "index ldtm_daily_snapshots.ldtm_daily_snapshots_ticker_idx"),
-        ("DROP VIEW ldtm_accuracy_30d", "view ldtm_accuracy_30d is missing"),
+        ("DROP INDEX ldtm_daily_snapshots_open_idx", "index ldtm_daily_snapshots.ldtm_daily_snapshots_open_idx"),
+        ("DROP VIEW ldtm_accuracy_30d CASCADE", "view ldtm_accuracy_30d is missing"),
         ("CREATE OR REPLACE VIEW model_champions AS SELECT ticker, family, version, promoted_at, reason, "
          "id AS promotion_id FROM model_promotions", "view model_champions is"),
         ("CREATE OR REPLACE FUNCTION ldtm_refuse_change() RETURNS trigger LANGUAGE plpgsql AS "

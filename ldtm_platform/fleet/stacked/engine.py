@@ -13,13 +13,13 @@ import torch
 
 from ldtm_platform.fleet.engine import Engine, OneByOne
 from ldtm_platform.fleet.results import Trained, Unfit
-from ldtm_platform.fleet.stacked.layout import Layout
+from ldtm_platform.fleet.stacked.layout import Layout, layout_of
 from ldtm_platform.fleet.stacked.machine import Machine, bytes_per_ticker, chunk_sizes
 from ldtm_platform.fleet.stacked.training import Candidate, Diverged, Finished, train_stack
 from ldtm_platform.fleet.streams import own_randomness
 from ldtm_platform.fleet.ticker import examples_of, trained, unfit
 from ldtm_platform.models.base import History, HistoryError
-from ldtm_platform.models.network_family import NetworkFamily, Parts, Stackable
+from ldtm_platform.models.network_family import NetworkFamily, Parts
 
 
 @dataclass(frozen=True)
@@ -107,12 +107,3 @@ class Stacked(Engine):
         parts, name = job.parts[result.ticker].to(device), f"{device}:stacked"
         seconds = result.seconds + time.perf_counter() - started
         return trained(result.ticker, network.to(device), result.curve, parts, device=name, seconds=seconds)
-
-
-def layout_of(family: NetworkFamily) -> Layout | None:
-    """How a stack holds the family's networks; None if they cannot be stacked."""
-    if not isinstance(family, Stackable):
-        return None
-    layout = Layout(family.lstm_shape)
-    with torch.device("meta"):
-        return layout if layout.fits(family.network()) else None

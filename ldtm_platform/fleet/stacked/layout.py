@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ldtm_platform.fleet.stacked.layer import LayerWeights
-from ldtm_platform.models.network_family import LstmShape
+from ldtm_platform.models.network_family import LstmShape, NetworkFamily, Stackable
 
 # Rows of whole 256-byte lines (in float32): products over a stack need aligned matrices.
 ROW_MULTIPLE = 64
@@ -102,3 +102,12 @@ class Layout:
         blocks.append(_Block(tuple(f"heads.{head}.2.weight" for head in heads), (shape.heads, shape.head_hidden)))
         blocks.append(_Block(tuple(f"heads.{head}.2.bias" for head in heads), (shape.heads,)))
         return tuple(blocks)
+
+
+def layout_of(family: NetworkFamily) -> Layout | None:
+    """How a row holds the parameters of the family's networks; None if they are not such LSTMs."""
+    if not isinstance(family, Stackable):
+        return None
+    layout = Layout(family.lstm_shape)
+    with torch.device("meta"):
+        return layout if layout.fits(family.network()) else None

@@ -1,7 +1,6 @@
 """Train a stack of tickers in lock-step epochs; each stops by its own patience, leaves, and the others move up."""
 
 import logging
-import math
 import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from ldtm_platform.fleet.loop import Curve, TrainingFailed
+from ldtm_platform.fleet.loop import Curve, TrainingFailed, learning_rate
 from ldtm_platform.fleet.stacked.layout import Layout
 from ldtm_platform.fleet.stacked.machine import Machine
 from ldtm_platform.fleet.stacked.plan import steps_of
@@ -83,11 +82,6 @@ def train_stack(
         limit = elapsed * (recipe.max_epochs - epoch) if runners else 0.0
         logger.info("epoch %d: %.2f s, %d tickers go on, at most %.0f s", epoch, elapsed, len(runners), limit)
         yield from results
-
-
-def learning_rate(recipe: Recipe, epoch: int) -> float:
-    """The rate of an epoch (from 1): the cosine that CosineAnnealingLR walks down."""
-    return recipe.learning_rate * (1.0 + math.cos(math.pi * (epoch - 1) / recipe.max_epochs)) / 2.0
 
 
 def _train_epoch(

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from ldtm_platform.evaluation.splits import Part, purged_split
-from ldtm_platform.features.feature_set import FEATURES
 from ldtm_platform.models.base import History
 from ldtm_platform.models.ldtm.labels import label_rows
 from ldtm_platform.models.ldtm.windows import EPSILON, Windows
@@ -53,9 +52,25 @@ class WindowExamples:
         )
 
 
+@dataclass(frozen=True)
+class LastWindow:
+    """A forecast to make from the only window of these."""
+
+    windows: Windows
+
+    @property
+    def inputs(self) -> Tensor:
+        """The scaled window, (1, length, features) float32."""
+        return self.windows.inputs(torch.tensor([0]))
+
+    def closes(self, outputs: Tensor) -> Tensor:
+        """The outputs unscaled by the window's close range."""
+        return self.windows.scale(torch.tensor([0])).closes(outputs)
+
+
 def windows_of(history: History, length: int) -> Windows:
     """The windows of a checked history."""
-    return Windows(values=torch.from_numpy(history.frame.select(FEATURES).to_numpy(order="c")).double(), length=length)
+    return Windows(values=torch.from_numpy(history.values), length=length)
 
 
 def parts_of(history: History, length: int) -> Parts:

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ldtm_platform.features.feature_set import FEATURES
 from ldtm_platform.horizons import HORIZONS
 from ldtm_platform.models.base import History
 from ldtm_platform.models.ldtm.config import LdtmConfig
-from ldtm_platform.models.ldtm.examples import parts_of, windows_of
+from ldtm_platform.models.ldtm.examples import LastWindow, parts_of, windows_of
 from ldtm_platform.models.ldtm.network import LdtmNetwork
 from ldtm_platform.models.network_family import LstmShape, NetworkFamily, Parts, Recipe
 
@@ -64,13 +63,6 @@ class Ldtm(NetworkFamily):
         """The history's windows and labels, split and purged."""
         return parts_of(history, self.settings.window)
 
-    def question(self, history: History) -> Tensor:
-        """The scaled last window, (1, window, features)."""
-        return windows_of(self._last_rows(history), self.settings.window).inputs(torch.tensor([0]))
-
-    def answer(self, history: History, outputs: Tensor) -> Tensor:
-        """The outputs unscaled by the last window's close range."""
-        return windows_of(self._last_rows(history), self.settings.window).scale(torch.tensor([0])).closes(outputs)
-
-    def _last_rows(self, history: History) -> History:
-        return History(history.ticker, history.frame.tail(self.settings.window))
+    def question(self, history: History) -> LastWindow:
+        """The last window."""
+        return LastWindow(windows_of(history.tail(self.settings.window), self.settings.window))

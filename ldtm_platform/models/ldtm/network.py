@@ -20,8 +20,21 @@ class LdtmNetwork(nn.Module):
             for _ in HORIZONS
         )
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """The scaled closes, a column per horizon in the order of HORIZONS."""
-        states, _ = self.lstm(inputs)
+    def forward(self, inputs: Tensor, kept: Tensor | None = None) -> Tensor:
+        """The scaled closes, a column per horizon in the order of HORIZONS.
+
+        kept (layers - 1, B, window, hidden) bool: what dropout lets through, where it is not left to nn.LSTM.
+        """
+        states = self.lstm(inputs)[0] if kept is None else self._states(inputs, kept)
         last = states[:, -1]
         return torch.cat([head(last) for head in self.heads], dim=1)
+
+    def _states(self, states: Tensor, kept: Tensor) -> Tensor:
+        """The last layer's hidden states, layer by layer."""
+        start = states.new_zeros(1, len(states), self.lstm.hidden_size)
+        for number, parameters in enumerate(self.lstm.all_weights):
+            if number:
+                states = states * kept[number - 1] / (1 - self.lstm.dropout)
+            weights: list[Tensor] = [*parameters]
+            states, _, _ = torch.lstm(states, (start, start), weights, True, 1, 0.0, self.training, False, True)
+        return states

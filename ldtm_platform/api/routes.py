@@ -1,0 +1,82 @@
+"""The paths of the API: each checks what is asked, calls one read, and answers in a declared shape."""
+
+import json
+from typing import Annotated, Any
+
+import polars as pl
+import sqlalchemy as sa
+from fastapi import APIRouter, HTTPException, Query
+
+from ldtm_platform.api import shapes
+from ldtm_platform.api.shapes import Refusal
+from ldtm_platform.llm import shapes as results
+from ldtm_platform.llm.toolbox import Toolbox
+from ldtm_platform.settings import Settings
+from ldtm_platform.universe import load_universe
+from ldtm_platform.warehouse import reads
+
+
+def create_router(settings: Settings, engine: sa.Engine) -> APIRouter:
+    """The routes. The universe is read at each request, as it is a file that users edit."""
+    router = APIRouter()
+
+    def call(tool: str, asked: shapes.Asked) -> Any:  # noqa: ANN401
+        return Toolbox(engine, load_universe(settings.universe)).call(tool, asked.model_dump(exclude_none=True))
+
+    @router.get("/universe")
+    def universe() -> shapes.UniverseAnswer:
+        """The tickers that are forecast, their sectors and groups."""
+        known = load_universe(settings.universe)
+        return shapes.UniverseAnswer(tickers=known.tickers, sector_of=dict(known.sector_of), groups=dict(known.groups))
+
+    @router.get("/predictions")
+    def predictions(asked: Annotated[shapes.PredictionsAsked, Query()]) -> results.Predictions:
+        """The official forecasts of a session, by implied one-month return, with the counts of the buckets."""
+        return call("predictions", asked)  # type: ignore[no-any-return]
+
+    @router.get("/accuracy")
+    def accuracy(asked: Annotated[shapes.AccuracyAsked, Query()]) -> results.Accuracy:
+        """How forecasts of the last 30 days came true by ticker, and all of them by horizon, beside persistence."""
+        return call("accuracy", asked)  # type: ignore[no-any-return]
+
+    @router.get("/model-cards")
+    def model_cards(asked: Annotated[shapes.Asked, Query()]) -> results.ModelCards:
+        """The champion of each ticker: how it was trained, and its skill on the test part of its history."""
+        return call("model_cards", asked)  # type: ignore[no-any-return]
+
+    @router.get("/headlines")
+    def headlines(asked: Annotated[shapes.HeadlinesAsked, Query()]) -> results.Headlines:
+        """The newest headlines: strangers' text."""
+        return call("headlines", asked)  # type: ignore[no-any-return]
+
+    @router.get("/history")
+    def history(asked: Annotated[shapes.HistoryAsked, Query()]) -> results.History:
+        """Past forecasts and the closes that came true, newest first."""
+        return call("history", asked)  # type: ignore[no-any-return]
+
+    @router.get("/confidence")
+    def confidence(asked: Annotated[shapes.ConfidenceAsked, Query()]) -> shapes.ConfidenceAnswer:
+        """How much the record says for each forecast of a session; a null score means not enough evidence."""
+        tickers = Toolbox(engine, load_universe(settings.universe)).chosen(_names(asked.tickers), asked.group)
+        frame = reads.confidence(engine, asked.session)
+        if tickers:
+            frame = frame.filter(pl.col("ticker").is_in(list(tickers)))
+        if asked.horizon:
+            frame = frame.filter(pl.col("horizon") == asked.horizon)
+        rows = tuple(shapes.ConfidenceRow.model_validate(row) for row in frame.head(asked.limit).iter_rows(named=True))
+        return shapes.ConfidenceAnswer(as_of=rows[0].run_date if rows else None, total=frame.height, rows=rows)
+
+    @router.get("/tqqq-signal", responses={404: {"model": Refusal}})
+    def tqqq_signal(asked: Annotated[shapes.SessionAsked, Query()]) -> shapes.TqqqSignal:
+        """The strategy summary of a session. Not investment advice."""
+        frame = reads.tqqq_signal(engine, asked.session)
+        if frame.is_empty():
+            raise HTTPException(404, f"no TQQQ signal {f'of {asked.session}' if asked.session else 'yet'}")
+        row = frame.row(0, named=True)
+        return shapes.TqqqSignal.model_validate({**row, "summary": json.loads(row["summary"])})
+
+    return router
+
+
+def _names(tickers: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in (tickers or "").split(",") if name.strip())

@@ -1,0 +1,62 @@
+"""The rows of Today's Predictions: each ticker's forecast, its sparkline, and how far its record can be believed."""
+
+import polars as pl
+
+from ldtm_platform.dashboard.figures.history import adjusted_closes
+from ldtm_platform.evaluation.confidence import MIN_EVIDENCE
+
+BUCKETS = {"bullish": "▲ bullish", "neutral": "■ neutral", "bearish": "▼ bearish"}
+SPARK_SESSIONS = 30
+
+
+def rows(signals: pl.DataFrame, confidence: pl.DataFrame, sparks: pl.DataFrame) -> pl.DataFrame:
+    """One row a ticker, highest implied one-month return first.
+
+    signals: as reads.signals. confidence: as reads.confidence, of the same session. sparks: as `sparklines`.
+    Skills are in percent, against persistence; null where the record is not enough.
+    """
+    return (
+        signals.join(_record(confidence, "next_day"), on="ticker", how="left")
+        .join(_record(confidence, "one_month"), on="ticker", how="left")
+        .join(sparks, on="ticker", how="left")
+        .with_columns(
+            next_day_pct=_pct(pl.col("next_day_close_pred"), pl.col("run_date_close")),
+            one_month_pct=_pct(pl.col("one_month_close_pred"), pl.col("run_date_close")),
+            made=pl.when("in_sample")
+            .then(pl.lit("in sample"))
+            .when("is_replay")
+            .then(pl.lit("replay"))
+            .otherwise(pl.lit("live")),
+        )
+        .sort("implied_1m_return_pct", "ticker", descending=[True, False], nulls_last=True)
+    )
+
+
+def sparklines(closes: pl.DataFrame, splits: pl.DataFrame, signals: pl.DataFrame) -> pl.DataFrame:
+    """ticker and spark: the newest closes and, last, the one-month forecast, as whole numbers from 0 (low) to 100."""
+    drawn = adjusted_closes(closes, splits).group_by("ticker", maintain_order=True).tail(SPARK_SESSIONS)
+    forecasts = signals.select("ticker", close="one_month_close_pred").drop_nulls()
+    known = drawn.select("ticker", "close").join(forecasts, on="ticker", how="semi")
+    value, low, high = pl.col("close"), pl.col("close").min().over("ticker"), pl.col("close").max().over("ticker")
+    scaled = pl.when(high > low).then(100 * (value - low) / (high - low)).otherwise(50.0).round().cast(pl.Int64)
+    return (
+        pl.concat([known, forecasts])
+        .with_columns(spark=scaled)
+        .group_by("ticker", maintain_order=True)
+        .agg("spark")
+        .filter(pl.col("spark").list.len() > 1)
+    )
+
+
+def _record(confidence: pl.DataFrame, horizon: str) -> pl.DataFrame:
+    return confidence.filter(pl.col("horizon") == horizon).select(
+        "ticker",
+        pl.col("score").alias(f"{horizon}_confidence"),
+        pl.when(pl.col("evidence") >= MIN_EVIDENCE).then((1 - pl.col("rel_mae")) * 100).alias(f"{horizon}_skill_pct"),
+        pl.col("evaluated").alias(f"{horizon}_n"),
+        pl.col("evidence").alias(f"{horizon}_evidence"),
+    )
+
+
+def _pct(forecast: pl.Expr, close: pl.Expr) -> pl.Expr:
+    return (forecast / close - 1) * 100

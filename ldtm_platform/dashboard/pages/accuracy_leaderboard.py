@@ -1,0 +1,207 @@
+"""Accuracy Leaderboard: the last 30 days of each ticker, ranked by what is left when luck is taken out."""
+
+from datetime import date
+
+import polars as pl
+import sqlalchemy as sa
+from dash import html
+from dash.development.base_component import Component
+
+from ldtm_platform.dashboard.figures import leaderboard
+from ldtm_platform.dashboard.page import Page, Place, no_callbacks
+from ldtm_platform.dashboard.parts import controls, graphs, grids, states, tiles
+from ldtm_platform.dashboard.parts.grids import column
+from ldtm_platform.dashboard.parts.text import number, percent, plural
+from ldtm_platform.settings import Settings
+from ldtm_platform.universe import Universe, load_universe
+from ldtm_platform.warehouse import reads, screens
+
+KEY, TITLE = "accuracy_leaderboard", "Accuracy Leaderboard"
+
+_COLUMNS = (
+    column("rank", "#", kind="count", minWidth=60, maxWidth=70),
+    column("ticker", "Ticker", pinned="left", minWidth=84, maxWidth=110, cellRenderer="TickerLink", filter=True),
+    column("shrunk_pct", "Shrunk", kind="percent", minWidth=100, sort="desc",
+           tip="The hit rate drawn to the base rate by a Beta prior: the order of this table"),
+    column("hits_of_n", "Hits / n", minWidth=96, tip="Right next-day directions of the last 30 calendar days"),
+    column("direction_accuracy_pct", "Raw", kind="percent", minWidth=96, tip="Hits over n: mostly luck at this n"),
+    column("interval", "95 % interval", minWidth=124, tip="Wilson interval of the raw rate"),
+    column("avg_abs_pct_error", "Error", kind="percent", minWidth=96, tip="Mean absolute next-day error"),
+    column("persistence_avg_abs_pct_error", "Tomorrow-is-today", kind="percent", minWidth=150,
+           tip="Persistence's mean absolute error on the same sessions"),
+    column("skill_pct", "Skill, 30 days", kind="skill", minWidth=150, n="evaluated_days",
+           tip="1 − error / tomorrow-is-today's error"),
+    column("record_skill_pct", "Skill, record", kind="skill", minWidth=150, n="record_evaluated",
+           tip="The same over the whole record, up to two years"),
+    column("record", "Record", minWidth=110, tip="Hits / n over the whole record, up to two years"),
+    column("confidence", "Confidence", kind="score", minWidth=110, tip="0 to 100, next day; … is not enough evidence"),
+    column("avg_abs_pct_error_weekly", "Monday error", kind="percent", minWidth=120,
+           tip="Mean absolute error of the next-Monday forecasts"),
+    column("replayed_pct", "Replay", kind="percent", digits=0, minWidth=90,
+           tip="How much was forecast afterwards, from what was known then"),
+)  # fmt: skip
+
+
+def page(settings: Settings) -> Page:
+    """The page Accuracy Leaderboard."""
+
+    def layout(place: Place, engine: sa.Engine) -> Component:
+        universe = load_universe(settings.universe)
+        accuracy = reads.accuracy_30d(engine)
+        directions = screens.directions_30d(engine)
+        confidence = reads.confidence(engine).filter(pl.col("horizon") == "next_day")
+        if accuracy.is_empty():
+            why = "A forecast is scored when its target session has closed: the first ones count a session later."
+            return html.Div([_head(universe, place, accuracy, None), states.empty("Nothing is scored yet", why)])
+        board = leaderboard.ranked(accuracy, directions, confidence)
+        return _filled(universe, place, board, directions, confidence)
+
+    return Page(KEY, TITLE, layout, no_callbacks)
+
+
+def _filled(
+    universe: Universe, place: Place, board: pl.DataFrame, directions: pl.DataFrame, confidence: pl.DataFrame
+) -> Component:
+    head = _head(universe, place, board, directions)
+    if place.group and place.group not in universe.groups:
+        why = f"The universe file has no group {place.group}: it has {', '.join(sorted(universe.groups))}."
+        return html.Div([head, states.empty("No such group", why, ("ldtm universe",))])
+    members = list(universe.groups[place.group]) if place.group else board["ticker"].to_list()
+    shown, recorded = (frame.filter(pl.col("ticker").is_in(members)) for frame in (board, confidence))
+    return html.Div(
+        [
+            head,
+            _luck(board),
+            tiles.tiles(_tiles(shown, board)),
+            _table(shown, board),
+            _record(recorded),
+        ]
+    )
+
+
+def _head(universe: Universe, place: Place, board: pl.DataFrame, directions: pl.DataFrame | None) -> Component:
+    line = None
+    if directions is not None and not directions.is_empty():
+        first, last = directions.select(pl.col("first_run_date").min(), pl.col("last_run_date").max()).row(0)
+        notes = [f"30 calendar days: forecasts of {first} to {last}"]
+        line = states.as_of(_latest(board), n=_most(board, "evaluated_days"), notes=notes)
+    return html.Div(
+        [
+            html.Div([html.H1(TITLE), line]),
+            controls.bar(controls.group_select(sorted(universe.groups), place.group)),
+        ],
+        className="page-head",
+    )
+
+
+def _luck(board: pl.DataFrame) -> Component:
+    """The sentence about coins: why the raw rate ranks luck."""
+    n = _most(board, "evaluated_directions")
+    best = leaderboard.best_of_coins(board.height, n)
+    if best is None:
+        return tiles.not_enough(n)
+    return html.P(
+        [
+            f"Of {board.height} fair coins tossed {n} times each, the best shows heads in {percent(100 * best, 0)} "
+            "by luck alone. ",
+            "So the order here is that of the shrunk rate, which draws each ticker to the base rate as far as its "
+            "evidence is thin; 30 days cannot show skill, and where no ticker stands out, none has.",
+        ],
+        className="luck",
+    )
+
+
+def _tiles(shown: pl.DataFrame, board: pl.DataFrame) -> list[Component]:
+    hits, n = int(shown["correct_directions"].sum()), int(shown["evaluated_directions"].sum())
+    days = int(shown["evaluated_days"].sum())
+    own, naive = (_pooled(shown, name) for name in ("avg_abs_pct_error", "persistence_avg_abs_pct_error"))
+    replayed = int(shown["replayed_days"].sum())
+    return [
+        tiles.tile(
+            "Right directions, pooled",
+            percent(100 * hits / n, 1) if n else "–",
+            f"{hits:,} of {n:,}; tickers move together, so these count as far fewer",
+        ),
+        tiles.tile("Base rate", percent(board["base_rate_pct"][0], 1), "always saying the commoner direction"),
+        tiles.tile(
+            "Error, pooled",
+            tiles.skill_badge(_pooled_skill(shown), days),
+            f"{percent(own)} beside tomorrow-is-today's {percent(naive)}",
+        ),
+        tiles.tile(
+            "Replayed",
+            percent(100 * replayed / days, 0) if days else "–",
+            f"{replayed:,} of {plural(days, 'forecast')}",
+        ),
+    ]
+
+
+def _pooled_skill(shown: pl.DataFrame) -> float | None:
+    own, naive = (_pooled(shown, name) for name in ("avg_abs_pct_error", "persistence_avg_abs_pct_error"))
+    return 1 - own / naive if own is not None and naive else None
+
+
+def _pooled(shown: pl.DataFrame, name: str) -> float | None:
+    """The mean of a column over forecasts, not over tickers."""
+    known = shown.drop_nulls(name)
+    days = int(known["evaluated_days"].sum())
+    return float((known[name] * known["evaluated_days"]).sum()) / days if days else None
+
+
+def _table(shown: pl.DataFrame, board: pl.DataFrame) -> Component:
+    low, high = (pl.col(name).round(0).cast(pl.Int64).cast(pl.String) for name in ("low_pct", "high_pct"))
+    rows = shown.with_columns(
+        hits_of_n=pl.format("{} / {}", "correct_directions", "evaluated_directions"),
+        interval=pl.format("{} – {} %", low, high),
+        record=pl.format("{} / {}", "record_hits", "record_n"),
+    )
+    n = _most(board, "evaluated_days")
+    verdict = tiles.verdict(_pooled_skill(shown), int(shown["evaluated_days"].sum()))
+    single = "" if n >= tiles.ENOUGH else f" For a single ticker {n} sessions are not enough evidence yet."
+    return grids.grid(
+        "leaderboard",
+        _COLUMNS,
+        rows.select(grids.fields(_COLUMNS)).rows(named=True),
+        title="The last 30 days, by shrunk direction accuracy",
+        note=f"As of {_latest(board)}, n up to {n} sessions a ticker; in-sample and late forecasts are "
+        f"left out. Error, pooled: {verdict}.{single}",
+        row_id="ticker",
+        height=640,
+        file_name=f"accuracy_{_latest(board)}",
+    )
+
+
+def _record(confidence: pl.DataFrame) -> Component:
+    title = "The whole record: right directions and their 95 % intervals"
+    drawn = confidence.filter(pl.col("directions") >= tiles.ENOUGH)
+    if drawn.is_empty():
+        most = _most(confidence, "directions")
+        return graphs.without_graph(title, tiles.not_enough(most, of="evaluated direction"))
+    above = drawn.filter(pl.col("wilson_low") > pl.col("base_rate")).height
+    skill = drawn["rel_mae"].median()
+    n = _most(drawn, "directions")
+    verdict = tiles.verdict(1 - skill, n) if isinstance(skill, float) else tiles.verdict(None, 0)
+    note = (
+        f"As of {drawn['run_date'][0]}, up to {n} sessions a ticker. The interval of {above} of {drawn.height} lies "
+        f"above the base rate; by luck alone {number(0.025 * drawn.height, 0)} or so would. "
+        f"Error of the median ticker: {verdict}."
+    )
+    return graphs.graph(
+        "record",
+        leaderboard.record_figure(drawn),
+        title=title,
+        note=note,
+        description="Share of right next-day directions of each ticker with 95 % intervals and the base rate",
+        height=360,
+        file_name="direction_record",
+    )
+
+
+def _most(frame: pl.DataFrame, count: str) -> int:
+    """The largest of a column of counts; 0 where there is none."""
+    return int(frame.select(pl.col(count).max()).item() or 0)
+
+
+def _latest(board: pl.DataFrame) -> date:
+    latest: date = board.select(pl.col("latest_run_date").max()).item()
+    return latest

@@ -1,0 +1,192 @@
+"""Today's Predictions: every ticker's newest forecast, highest implied one-month return first."""
+
+from datetime import date
+
+import polars as pl
+import sqlalchemy as sa
+from dash import html
+from dash.development.base_component import Component
+
+from ldtm_platform.dashboard.figures import today
+from ldtm_platform.dashboard.page import Page, Place, no_callbacks
+from ldtm_platform.dashboard.parts import controls, grids, states, tiles
+from ldtm_platform.dashboard.parts.aria import aria
+from ldtm_platform.dashboard.parts.grids import column
+from ldtm_platform.dashboard.parts.text import plural
+from ldtm_platform.settings import Settings
+from ldtm_platform.universe import Universe, load_universe
+from ldtm_platform.warehouse import reads, screens
+
+KEY, TITLE = "todays_predictions", "Today's Predictions"
+# Calendar days that hold SPARK_SESSIONS sessions, whatever the holidays.
+_SPARK_DAYS = 48
+_SCORE = "0 to 100; … is not enough evidence yet (21 independent forecasts are needed)"
+
+_COLUMNS = (
+    column("ticker", "Ticker", pinned="left", minWidth=84, maxWidth=110, cellRenderer="TickerLink", filter=True),
+    column(
+        "spark",
+        "30 sessions",
+        kind="spark",
+        minWidth=152,
+        maxWidth=152,
+        csv=False,
+        tip="The last 30 closes, then (dashed) the one-month forecast; each ticker on its own scale",
+    ),
+    column(
+        "implied_1m_return_pct",
+        "Implied 1 m",
+        kind="change",
+        minWidth=132,
+        sort="desc",
+        tip="One-month forecast over next-day forecast − 1; bullish above 1 %, bearish below −1 %",
+    ),
+    column("bucket", "Bucket", kind="bucket", minWidth=108),
+    column("run_date_close", "Close", kind="money"),
+    column("next_day_close_pred", "Next day", kind="money"),
+    column("next_day_pct", "Change", kind="change", minWidth=104, tip="Next-day forecast against the close"),
+    column("one_month_close_pred", "One month", kind="money", minWidth=104),
+    column("next_day_confidence", "Confidence, day", kind="score", minWidth=136, tip=f"Next-day forecast: {_SCORE}"),
+    column(
+        "one_month_confidence", "Confidence, month", kind="score", minWidth=150, tip=f"One-month forecast: {_SCORE}"
+    ),
+    column(
+        "next_day_skill_pct",
+        "Skill, next day",
+        kind="skill",
+        minWidth=150,
+        n="next_day_n",
+        tip="1 − error / tomorrow-is-today's error over the record; ✕ is worse than tomorrow-is-today",
+    ),
+    column("one_month_skill_pct", "Skill, one month", kind="skill", minWidth=150, n="one_month_n"),
+    column(
+        "made", "Made", tip="live: that evening; replay: afterwards from what was known then; in sample: not scored"
+    ),
+    column("one_month_target_date", "Month's target", kind="day", minWidth=124),
+)
+
+
+def page(settings: Settings) -> Page:
+    """The page Today's Predictions."""
+
+    def layout(place: Place, engine: sa.Engine) -> Component:
+        universe = load_universe(settings.universe)
+        session = screens.session_at(engine, place.session)
+        if session is None:
+            why = "Prices, trained models and one evening's run are needed, in this order. The demo does all three."
+            return html.Div([_head(universe, place, None, None), states.empty("No predictions yet", why)])
+        return _filled(universe, place, engine, session)
+
+    return Page(KEY, TITLE, layout, no_callbacks)
+
+
+def _filled(universe: Universe, place: Place, engine: sa.Engine, session: date) -> Component:
+    around = screens.sessions_around(engine, session)
+    signals = reads.signals(engine, session)
+    confidence = reads.confidence(engine, session)
+    drawn = today.rows(signals, confidence, _sparks(engine, signals, session))
+    head = _head(universe, place, session, around)
+    if place.group and place.group not in universe.groups:
+        why = f"The universe file has no group {place.group}: it has {', '.join(sorted(universe.groups))}."
+        return html.Div([head, states.empty("No such group", why, ("ldtm universe",))])
+    in_group = drawn.filter(pl.col("ticker").is_in(list(universe.groups[place.group]))) if place.group else drawn
+    shown = in_group.filter(pl.col("bucket") == place.bucket) if place.bucket else in_group
+    return html.Div([head, _chips(place, in_group), tiles.tiles(_tiles(in_group)), _table(shown, session, place)])
+
+
+def _sparks(engine: sa.Engine, signals: pl.DataFrame, session: date) -> pl.DataFrame:
+    tickers = signals["ticker"].to_list()
+    start = date.fromordinal(session.toordinal() - _SPARK_DAYS)
+    closes = screens.closes(engine, tickers, start=start, end=session)
+    return today.sparklines(closes, reads.splits(engine, tickers), signals)
+
+
+def _head(universe: Universe, place: Place, session: date | None, around: dict[str, date | None] | None) -> Component:
+    line = None
+    if session is not None:
+        notes = ["the latest session"] if around and around["last"] == session else ["an earlier session"]
+        if place.session and place.session != session:
+            notes.append(f"nothing was forecast on {place.session}: the nearest session is shown")
+        line = states.as_of(session, notes=notes)
+    steps = controls.steps(place, around["before"], around["after"]) if around else html.Span()
+    first, last = (around["first"], around["last"]) if around else (None, None)
+    return html.Div(
+        [
+            html.Div([html.H1(TITLE), line]),
+            controls.bar(
+                controls.group_select(sorted(universe.groups), place.group),
+                controls.session_input(session, first=first, last=last),
+                steps,
+            ),
+        ],
+        className="page-head",
+    )
+
+
+def _chips(place: Place, in_group: pl.DataFrame) -> Component:
+    """The buckets with their counts, each a link that shows only its rows."""
+    counts = dict(in_group.group_by("bucket").len().iter_rows())
+    named: dict[str | None, tuple[str, int]] = {None: ("all", in_group.height)}
+    named |= {bucket: (words, counts.get(bucket, 0)) for bucket, words in today.BUCKETS.items()}
+    chips = [
+        html.A(
+            [words, html.Strong(f"{count}")],
+            href=place.at(KEY, bucket=bucket).query,
+            className="chip chosen" if place.bucket == bucket else "chip",
+            **aria(current="true" if place.bucket == bucket else "false"),
+        )
+        for bucket, (words, count) in named.items()
+    ]
+    return html.Nav(chips, className="chips", **aria(label="Buckets of the implied one-month return"))
+
+
+def _tiles(rows: pl.DataFrame) -> list[Component]:
+    return [
+        _skill_tile(rows, "next_day", "Next-day skill, median ticker"),
+        _skill_tile(rows, "one_month", "One-month skill, median ticker"),
+        tiles.tile("Forecasts", f"{rows.height}", _how_made(rows)),
+        tiles.tile(
+            "Confidence above 20",
+            f"{rows.filter(pl.col('one_month_confidence') > 20).height}",
+            "of one-month forecasts; 95 of 100 tickers without skill stay below 21",
+        ),
+    ]
+
+
+def _skill_tile(rows: pl.DataFrame, horizon: str, label: str) -> Component:
+    skill, evidence, known = _median_skill(rows, horizon)
+    better = known.filter(known > 0).len()
+    detail = f"{better} of {plural(known.len(), 'ticker')} had a smaller error than tomorrow-is-today"
+    if known.is_empty():
+        detail = "forecasts that overlap count as one" if horizon == "one_month" else "counted from the first target on"
+    return tiles.tile(label, tiles.skill_badge(skill, evidence), detail)
+
+
+def _median_skill(rows: pl.DataFrame, horizon: str) -> tuple[float | None, int, pl.Series]:
+    """The median skill of the tickers with enough evidence, the median evidence of all, and those skills (percent)."""
+    known, evidence = rows[f"{horizon}_skill_pct"].drop_nulls(), rows[f"{horizon}_evidence"].median()
+    median = known.median()
+    skill = median / 100 if isinstance(median, float) else None
+    return skill, int(evidence) if isinstance(evidence, float) else 0, known
+
+
+def _how_made(rows: pl.DataFrame) -> str:
+    counts = dict(rows.group_by("made").len().iter_rows())
+    return ", ".join(f"{counts[how]} {how}" for how in ("live", "replay", "in sample") if how in counts) or "none"
+
+
+def _table(shown: pl.DataFrame, session: date, place: Place) -> Component:
+    formatted = shown.select(grids.fields(_COLUMNS)).with_columns(pl.col(pl.Date).dt.to_string("iso"))
+    chosen = " and ".join(filter(None, (place.group and f"group {place.group}", place.bucket)))
+    skill, evidence, _ = _median_skill(shown, "next_day")
+    return grids.grid(
+        "predictions",
+        _COLUMNS,
+        formatted.rows(named=True),
+        title=f"{plural(shown.height, 'prediction')}" + (f": {chosen}" if chosen else ""),
+        note=f"As of {session}, by implied one-month return. Next day, median ticker: "
+        f"{tiles.verdict(skill, evidence)}.",
+        row_id="ticker",
+        height=640,
+        file_name=f"predictions_{session}",
+    )

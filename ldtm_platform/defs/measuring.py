@@ -1,0 +1,40 @@
+"""Every stage of every run leaves a row of what it cost."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+import dagster as dg
+
+from ldtm_platform.resources.database import Database
+from ldtm_platform.resources.progress import Progress, Stage
+from ldtm_platform.stages.cost import measured
+from ldtm_platform.warehouse import writes
+
+
+@contextmanager
+def measured_stage(
+    context: dg.OpExecutionContext | dg.AssetExecutionContext,
+    database: Database,
+    progress: Progress,
+    name: str,
+    total: int,
+) -> Iterator[Stage]:
+    """Follow a stage of `total` parts, and record its cost when it ends, well or not."""
+    status = "failed"
+    try:
+        with measured() as cost, progress.stage(context.log, name, total) as stage:
+            yield stage
+        status = "success"
+    finally:
+        with database.engine().begin() as connection:
+            facts = {"stage": name, "status": status, "units": total, "dagster_run_id": context.run.run_id}
+            writes.record_stage_cost(connection, {**facts, "queue_sec": _queued(context), **asdict(cost)})
+
+
+def _queued(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> float | None:
+    """Seconds from the run's creation to its start; None for a run that Dagster has not stored."""
+    record = context.instance.get_run_record_by_id(context.run.run_id)
+    if record is None or record.start_time is None:
+        return None
+    return max(0.0, record.start_time - record.create_timestamp.timestamp())

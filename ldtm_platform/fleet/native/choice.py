@@ -1,0 +1,46 @@
+"""Which arithmetic trains on a CPU: the kernel's, or PyTorch's where the kernel cannot be."""
+
+import logging
+from pathlib import Path
+from typing import Literal
+
+from ldtm_platform.fleet.native.build import CannotBuild, built
+from ldtm_platform.fleet.native.cpu import instruction_set
+from ldtm_platform.fleet.native.epochs import Kernel
+from ldtm_platform.fleet.native.library import KernelPrecision
+
+CpuEngine = Literal["auto", "bfloat16", "float32", "pytorch"]
+logger = logging.getLogger(__name__)
+
+
+class KernelRefused(ValueError):
+    """The kernel that was asked for by name cannot be had; the message says why and what else there is."""
+
+
+def find_kernel(engine: CpuEngine, cache: Path) -> Kernel | None:
+    """The kernel for an engine's name, compiled into `cache` on first use; None for PyTorch.
+
+    `auto` is float32, whose models are PyTorch's to the fifth digit, and PyTorch with a line in the log where there is
+    no compiler. bfloat16 is asked for by name until the whole fleet has shown that its models are as good
+    (docs/training-speed.md). Raises KernelRefused when an arithmetic was asked for by name and cannot be had.
+    """
+    if engine == "pytorch":
+        return None
+    instructions = instruction_set()
+    if instructions is None:
+        _do_without(engine, "this processor has no AVX-512")
+        return None
+    if engine == "bfloat16" and instructions != "avx512_bf16":
+        _do_without(engine, "this processor has no avx512_bf16 (float32 would do)")
+    precision: KernelPrecision = "float32" if engine == "auto" else engine
+    try:
+        return Kernel(built(instructions, cache), instructions, precision)
+    except CannotBuild as reason:
+        _do_without(engine, str(reason))
+        return None
+
+
+def _do_without(engine: CpuEngine, reason: str) -> None:
+    if engine != "auto":
+        raise KernelRefused(f"LDTM_CPU_ENGINE={engine} cannot be had: {reason}; set it to auto or pytorch")
+    logger.warning("Training runs in PyTorch, up to twice slower than the native kernel: %s", reason)

@@ -1,0 +1,65 @@
+"""How many trainings fit on this machine's GPUs at once: slots of 600 MiB, as NVML reads the cards' memory.
+
+Nothing here needs torch: Dagster's daemon looks every minute. What NVML cannot read counts as four slots a card, as
+on machines where CPU and GPU share their memory (a GB10), which answer NOT_SUPPORTED.
+"""
+
+from dataclasses import dataclass
+
+SLOT_MIB = 600  # what one training takes
+MOST_SLOTS = 16  # a card's, however large: more trainings at once only wait for each other
+UNREADABLE_SLOTS = 4
+
+
+@dataclass(frozen=True)
+class Card:
+    """One GPU; memory_mib is None where it cannot be read."""
+
+    name: str
+    memory_mib: int | None
+
+    @property
+    def slots(self) -> int:
+        """max(1, min(16, MiB // 600)), or four where the memory cannot be read."""
+        if self.memory_mib is None:
+            return UNREADABLE_SLOTS
+        return max(1, min(MOST_SLOTS, self.memory_mib // SLOT_MIB))
+
+
+def read_cards() -> list[Card]:
+    """The NVIDIA GPUs of this machine; none where there is no driver."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return []
+    try:
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+        return [Card(_name(handle), _memory_mib(handle)) for handle in handles]
+    except pynvml.NVMLError:
+        # A card that has fallen off the bus: whatever is wrong with it, nothing can be trained there.
+        return []
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def training_slots(cards: list[Card]) -> int:
+    """How many trainings may run at once: the cards' slots together, or one, on the CPU, where there is no card."""
+    return sum(card.slots for card in cards) or 1
+
+
+def _name(handle: object) -> str:
+    import pynvml
+
+    return str(pynvml.nvmlDeviceGetName(handle))
+
+
+def _memory_mib(handle: object) -> int | None:
+    import pynvml
+
+    try:
+        total = int(pynvml.nvmlDeviceGetMemoryInfo(handle).total)
+    except pynvml.NVMLError:
+        return None
+    return total // 2**20 or None

@@ -1,0 +1,47 @@
+"""What stands below an answer: the verdict on its numbers, the rows they stand in, the skill badge, the session."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from ldtm_platform.llm import shapes
+from ldtm_platform.llm.facts import Source
+from ldtm_platform.llm.kinds import RATIO, shown
+from ldtm_platform.llm.verify import Checked
+
+MOST_SOURCES = 12
+# QUANT: below a month of sessions nothing is shown as a result.
+ENOUGH = 21
+_HORIZONS = {"next_day": "next day", "next_monday": "next Monday", "one_month": "one month"}
+
+
+def as_of(results: Sequence[shapes.Result]) -> date | None:
+    """The newest session that the data of an answer are of."""
+    days = [result.as_of for result in results if result.as_of and not isinstance(result, shapes.Headlines)]
+    return max(days, default=None)
+
+
+def badge(fleet: Sequence[shapes.SkillRow]) -> str:
+    """The models' skill against persistence, in a sentence."""
+    if not fleet:
+        return "Skill against \"tomorrow's close is today's\": not enough evidence yet, no forecast has matured."
+    told = [row for row in fleet if row.skill is not None and row.n >= ENOUGH]
+    parts = [f"{_HORIZONS[row.horizon]} {shown(row.skill or 0.0, RATIO):+f} (n={row.n:,})" for row in told]
+    parts += [f"{_HORIZONS[row.horizon]} not enough evidence (n={row.n})" for row in fleet if row not in told]
+    better = [row for row in told if row.skill is not None and row.skill > 0]
+    verdict = "no skill" if not better else "better" if len(better) == len(fleet) else "not better in all horizons"
+    said = f"Skill against \"tomorrow's close is today's\" (above 0 is better): {', '.join(parts)}"
+    return f"{said}. Verdict: {verdict}." if told else f"{said}."
+
+
+def sources(checked: Checked | None, results: Sequence[shapes.Result]) -> list[str]:
+    """The rows that an answer's numbers stand in; the tables that were read where it has none."""
+    rows = list(checked.sources) if checked else []
+    if not rows:
+        return [f"{result.source} (as of {result.as_of}, {result.total} rows)" for result in results if result.total]
+    named = [_row(row) for row in rows[:MOST_SOURCES]]
+    return [*named, f"and {len(rows) - MOST_SOURCES} more rows"] if len(rows) > MOST_SOURCES else named
+
+
+def _row(source: Source) -> str:
+    parts = (source.table, source.ticker, source.session)
+    return " ".join(part for part in parts if part)

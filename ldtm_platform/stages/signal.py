@@ -1,0 +1,98 @@
+"""The TQQQ signal of sessions: from bars, the champions' forecasts of the two funds, and the signals stored before."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Literal
+
+import polars as pl
+import sqlalchemy as sa
+
+from ldtm_platform.sessions import next_session, session_open
+from ldtm_platform.strategy.rule import ModelView, levels, market_states
+from ldtm_platform.strategy.summary import FUNDS, TRENDS, Market, Stored, market_of, summary
+from ldtm_platform.warehouse import reads
+from ldtm_platform.warehouse.score_writes import write_signal
+
+
+@dataclass(frozen=True)
+class SignalledSession:
+    """What became of a session: stored now, known from before, or skipped; a sentence says the exposure or why not."""
+
+    session: date
+    state: Literal["stored", "known", "skipped"]
+    message: str
+
+
+def signal_sessions(engine: sa.Engine, sessions: Sequence[date], *, cost_bp: float) -> Iterator[SignalledSession]:
+    """Store the signal of each session, oldest first, unless one is stored: the first stands.
+
+    A session is skipped, with the reason, where the funds have no bars of it or too short a history.
+    """
+    first, last = min(sessions), max(sessions)
+    market = read_market(engine, last)
+    views = _views(reads.implied_returns(engine, FUNDS, first, last))
+    stored = read_stored(engine, last)
+    for session in sorted(sessions):
+        if (known := stored.get(session)) is not None:
+            yield SignalledSession(session, "known", known.exposure)
+            continue
+        if reason := _missing(market, session):
+            yield SignalledSession(session, "skipped", reason)
+            continue
+        is_replay = datetime.now(UTC) >= session_open(next_session(session))
+        document, confidence = summary(
+            session, market, views.get(session), stored, cost_bp=cost_bp, is_replay=is_replay
+        )
+        with engine.begin() as connection:
+            write_signal(connection, session, document, confidence=confidence, is_replay=is_replay)
+        stored[session] = Stored(document["exposure"], is_replay)
+        yield SignalledSession(session, "stored", document["exposure"])
+
+
+def read_market(engine: sa.Engine, through: date) -> Market:
+    """The two funds and the trend's fund, from the bars up to a session; empty without the funds."""
+    tickers = sorted({*FUNDS, *TRENDS})
+    priced = levels(reads.bars(engine, tickers, through=through), reads.splits(engine, tickers))
+    by_ticker = {str(key[0]): part for key, part in priced.partition_by("ticker", as_dict=True).items()}
+    states = {name: market_states(by_ticker[name].drop("ticker")) for name in TRENDS if name in by_ticker}
+    return market_of(priced, states)
+
+
+def read_stored(engine: sa.Engine, through: date) -> dict[date, Stored]:
+    """The stored signals up to a session."""
+    rows = reads.tqqq_signals(engine, through=through).rows(named=True)
+    return {row["session"]: Stored(row["exposure"], row["is_replay"]) for row in rows}
+
+
+def _missing(market: Market, session: date) -> str:
+    """Why a session can have no signal; empty when it can."""
+    if not market.sessions:
+        return "there are no bars of both TQQQ and SQQQ: add them to the universe's file and ingest"
+    if session not in market.sessions:
+        return f"TQQQ or SQQQ has no bar of {session}"
+    if market.states[market.sessions.index(session)] is None:
+        known = market.sessions.index(session) + 1
+        return f"the history up to {session} has {known} sessions: too few for the rule's means"
+    return ""
+
+
+def _views(rows: pl.DataFrame) -> Mapping[date, ModelView]:
+    by_day = {(row["run_date"], row["ticker"]): row for row in rows.rows(named=True)}
+    views = {}
+    for (session, ticker), row in by_day.items():
+        if ticker == "TQQQ" and _known(row["implied_1m_return_pct"]):
+            inverse = by_day.get((session, "SQQQ"), {}).get("implied_1m_return_pct")
+            views[session] = ModelView(
+                tqqq_implied_1m_return_pct=row["implied_1m_return_pct"],
+                sqqq_implied_1m_return_pct=inverse if _known(inverse) else None,
+                confidence=row["score"],
+                model_version=row["model_version"],
+                is_replay=row["is_replay"],
+            )
+    return views
+
+
+def _known(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)

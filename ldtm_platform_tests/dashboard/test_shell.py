@@ -1,0 +1,76 @@
+"""The frame in a real browser: tabs, links, theme and keyboard."""
+
+from playwright.sync_api import Browser, Page, expect
+
+from ldtm_platform_tests.dashboard.running import Watched, context_of, watched
+
+SCHEME = "() => document.documentElement.getAttribute('data-mantine-color-scheme')"
+BACKGROUND = "() => getComputedStyle(document.body).backgroundColor"
+
+
+def test_every_tab_opens_by_click_and_stands_in_the_address_and_in_the_title(page: Watched) -> None:
+    page.open()
+    tabs = page.page.get_by_role("tab").all()
+    titles = [tab.inner_text() for tab in tabs]
+    assert titles[:3] == ["Ticker View", "Today's Predictions", "Accuracy Leaderboard"]
+    for tab in [*tabs[1:], tabs[0]]:
+        tab.click()
+        key = _key(tab.get_attribute("id"))
+        page.drawn(key)
+        assert f"tab={key}" in page.page.url
+        expect(page.page).to_have_title(f"{tab.inner_text()} · LD-TM")
+
+
+def test_a_link_opens_its_view_and_the_back_button_goes_back(page: Watched) -> None:
+    page.open("?tab=todays_predictions&group=semis")
+    page.page.get_by_role("tab", name="Ticker View").click()
+    page.drawn("ticker_view")
+    assert "group=semis" in page.page.url
+    page.page.go_back()
+    page.drawn("todays_predictions")
+    expect(page.page.get_by_role("tab", name="Today's Predictions")).to_have_attribute("aria-selected", "true")
+    page.page.go_forward()
+    page.drawn("ticker_view")
+
+
+def test_tabs_move_by_arrow_keys_and_a_skip_link_comes_first(page: Watched) -> None:
+    here = page.open()
+    here.keyboard.press("Tab")
+    assert _focused(here) == "Skip to the page"
+    expect(here.locator(".skip")).to_be_in_viewport()
+    here.keyboard.press("Enter")
+    assert here.evaluate("() => document.activeElement.id") == "page"
+    here.get_by_role("tab", name="Ticker View").focus()
+    here.keyboard.press("ArrowRight")
+    page.drawn("todays_predictions")
+    assert _focused(here) == "Today's Predictions"
+    assert here.evaluate("() => getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
+def test_the_theme_follows_the_system_until_it_is_switched_and_is_remembered(
+    browser: Browser, populated_dashboard: str
+) -> None:
+    context = context_of(browser, dark=True)
+    page = watched(context, populated_dashboard)
+    here = page.open("?tab=accuracy_leaderboard")
+    assert here.evaluate(SCHEME) == "dark"
+    dark = here.evaluate(BACKGROUND)
+    here.emulate_media(color_scheme="light")
+    here.wait_for_function("() => document.documentElement.getAttribute('data-mantine-color-scheme') === 'light'")
+    here.emulate_media(color_scheme="dark")
+    here.get_by_role("button", name="Switch between dark and light").click()
+    here.wait_for_function("() => document.documentElement.getAttribute('data-mantine-color-scheme') === 'light'")
+    assert here.evaluate(BACKGROUND) != dark
+    page.open("?tab=accuracy_leaderboard")
+    assert here.evaluate(SCHEME) == "light"
+    context.close()
+    assert page.complaints == []
+
+
+def _key(identity: str | None) -> str:
+    return (identity or "").split("-tab-")[1]
+
+
+def _focused(page: Page) -> str:
+    text: str = page.evaluate("() => document.activeElement.innerText")
+    return text

@@ -1,0 +1,73 @@
+"""Training slots: the specification's formula, what NVML itself answers, and the pool's limit that follows."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.test_utils import instance_for_test
+
+from ldtm_platform.defs.sensors import gpu_slots
+from ldtm_platform.gpu import Card, read_cards, training_slots
+from ldtm_platform.stack.slots import GPU_POOL, apply_slots, described
+
+FAKE = Path(__file__).with_name("fake_nvml.c")
+READ = "import json; from ldtm_platform.gpu import read_cards; print(json.dumps([c.memory_mib for c in read_cards()]))"
+
+
+@pytest.mark.parametrize(
+    ("mib", "slots"), [(100, 1), (600, 1), (1199, 1), (1200, 2), (8192, 13), (9600, 16), (81920, 16), (None, 4)]
+)
+def test_a_card_has_a_slot_per_600_mib_up_to_sixteen_and_four_where_its_memory_cannot_be_read(
+    mib: int | None, slots: int
+) -> None:
+    assert Card("a card", mib).slots == slots
+
+
+def test_several_cards_add_up_and_no_card_means_one_training_on_the_cpu() -> None:
+    assert training_slots([Card("a", 2400), Card("b", None)]) == 8
+    assert training_slots([]) == 1
+    assert described([]) == "no GPU: one training at a time, on the CPU"
+    assert described([Card("GB10", None)]) == "GB10 (memory not readable): 4 slots"
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a driver library that answers as FAKE_NVML says."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("no C compiler to make a stand-in for NVIDIA's driver library")
+    folder = tmp_path_factory.mktemp("driver")
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", folder / "libnvidia-ml.so.1", FAKE], check=True)
+    return folder
+
+
+@pytest.mark.parametrize(("cards", "memory"), [("81920", [81920]), ("4096,?", [4096, None]), ("0", [None])])
+def test_the_driver_is_asked_card_by_card(driver: Path, cards: str, memory: list[int | None]) -> None:
+    variables = {**os.environ, "LD_LIBRARY_PATH": str(driver), "FAKE_NVML": cards}
+    said = subprocess.run([sys.executable, "-c", READ], env=variables, capture_output=True, text=True, check=True)
+    assert json.loads(said.stdout) == memory
+
+
+def test_the_pools_limit_follows_the_cards_and_is_left_alone_while_they_stay() -> None:
+    with instance_for_test() as instance:
+
+        def limit() -> int:
+            return {each.name: each.limit for each in instance.event_log_storage.get_pool_limits()}[GPU_POOL]
+
+        assert apply_slots(instance, [Card("a", 4800)]) == (8, True)
+        assert apply_slots(instance, [Card("a", 4800)]) == (8, False)
+        assert limit() == 8
+        assert apply_slots(instance, []) == (1, True)
+        assert limit() == 1
+
+
+def test_the_sensor_applies_what_it_reads_and_says_so() -> None:
+    with instance_for_test() as instance, dg.build_sensor_context(instance=instance) as context:
+        cards = read_cards()
+        tick = gpu_slots.evaluate_tick(context)
+        assert tick.skip_message == f"{described(cards)}; now {training_slots(cards)} in all"
