@@ -34,6 +34,7 @@ from ldtm_platform.postgres.server import EmbeddedPostgres
 from ldtm_platform.settings import Settings
 from ldtm_platform.stack.readers import reader_url
 from ldtm_platform.stages.confidence import score_sessions
+from ldtm_platform.stages.signal import signal_sessions
 from ldtm_platform.universe import load_universe
 from ldtm_platform.warehouse.migrate import upgrade
 from ldtm_platform.warehouse.reader import reader_engine
@@ -68,12 +69,13 @@ def main() -> None:
     options = _options()
     with _history(options.url, options.sessions) as (url, rows), _server(url) as (base, process):
         with chromium() as browser:
-            _open(browser, base, "operations").close()  # the server's first page brings up what it needs
+            _open(browser, base, "operations").context.close()  # the server's first page brings up what it needs
+            load = os.getloadavg()[0]
             lines = [*_first_paints(browser, base, options.repeats), *_callbacks(browser, base, options.repeats)]
         used = process.memory_full_info()
         for what, size in (("resident", used.rss), ("of its own, without shared libraries", used.uss)):
             lines.append(Measured(f"memory {what}", size / 2**20, size / 2**20, 1, MEMORY_MIB, "MiB"))
-    place = _place(rows)
+    place = {**_place(rows), "load_average": f"{load:.1f} before, {os.getloadavg()[0]:.1f} after, of one minute"}
     _show(place, lines)
     if options.json:
         options.json.write_text(json.dumps({**place, "lines": [asdict(line) for line in lines]}, indent=1))
@@ -104,6 +106,7 @@ def _fill(owner: str, sessions: int) -> None:
     started = time.monotonic()
     fill(engine, tickers=load_universe().tickers, sessions=days)
     list(score_sessions(engine, days[-3:]))
+    list(signal_sessions(engine, days, cost_bp=Settings().signal_cost_bp))
     print(f"history made in {time.monotonic() - started:.0f} s", flush=True)
     engine.dispose()
 
@@ -171,7 +174,8 @@ def _callbacks(browser: Browser, base: str, repeats: int) -> Iterator[Measured]:
                 " window.dispatchEvent(new CustomEvent('_dashprivate_pushstate')); }",
                 query,
             )
-        page.wait_for_load_state("networkidle")
+        # Nobody clicks while the last page is still being drawn, on the cores that the server needs too.
+        page.evaluate("() => new Promise((idle) => requestIdleCallback(idle))")
     for name in sorted(seconds):
         yield _measured(f"callback {name}", seconds[name], CALLBACK_SECONDS)
     page.context.close()
@@ -210,7 +214,6 @@ def _place(rows: int) -> dict[str, str | int | float]:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB",
         "processor": _processor(),
-        "load_before": round(os.getloadavg()[2], 1),
         "python": platform.python_version(),
         "snapshots": rows,
     }

@@ -1,20 +1,17 @@
 """The exchange calendar (XNYS): which days trade, which session is so many ahead, and when a session's bar is final.
 
-Days are naive `datetime.date`s in exchange time; instants are aware datetimes. Source of the calendar: the
-exchange_calendars package, which knows holidays, half days and ad-hoc closures.
+Days are naive `datetime.date`s in exchange time; instants are aware datetimes. Source of the calendar: market_hours.py,
+which knows holidays, half days and ad-hoc closures.
 """
 
 from bisect import bisect_left, bisect_right
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-if TYPE_CHECKING:
-    from exchange_calendars import ExchangeCalendar
+from ldtm_platform.market_hours import CLOSES, CLOSES_EARLY, OPENS, MarketHours, market_hours
 
 NEW_YORK = ZoneInfo("America/New_York")
-FIRST_DAY = date(1999, 1, 4)
 # A vendor's bar of a session is taken as final this long after the close (QUANT: late prints and corrections).
 FINAL_AFTER_CLOSE = timedelta(minutes=60)
 
@@ -24,17 +21,13 @@ class NotASession(ValueError):
 
 
 @cache
-def _calendar() -> "ExchangeCalendar":
-    import exchange_calendars
-
-    # Two years ahead: targets of the newest session lie beyond it, and the package's own default ends after one.
-    end = date(datetime.now(UTC).year + 2, 12, 31)
-    return exchange_calendars.get_calendar("XNYS", start=FIRST_DAY.isoformat(), end=end.isoformat())
+def _hours() -> MarketHours:
+    # Two years ahead: targets of the newest session lie beyond it.
+    return market_hours(date(datetime.now(UTC).year + 2, 12, 31))
 
 
-@cache
 def _sessions() -> tuple[date, ...]:
-    return tuple(timestamp.date() for timestamp in _calendar().sessions)
+    return _hours().sessions
 
 
 def _position(session: date) -> int:
@@ -88,27 +81,19 @@ def session_offset(session: date, count: int) -> date:
 def session_open(session: date) -> datetime:
     """When the session opens, in UTC."""
     _position(session)
-    opened: datetime = _calendar().session_open(session.isoformat()).to_pydatetime()
-    return opened
+    return datetime.combine(session, OPENS, NEW_YORK).astimezone(UTC)
 
 
 def session_close(session: date) -> datetime:
     """When the session closes, in UTC: 16:00 New York, 13:00 on half days."""
     _position(session)
-    closed: datetime = _calendar().session_close(session.isoformat()).to_pydatetime()
-    return closed
+    closes = CLOSES_EARLY if session in _hours().half_days else CLOSES
+    return datetime.combine(session, closes, NEW_YORK).astimezone(UTC)
 
 
 def session_hours(start: date, end: date) -> list[tuple[date, datetime, datetime]]:
     """Each session of [start, end) with when it opens and closes, in UTC."""
-    days = sessions_between(start, end)
-    if not days:
-        return []
-    table = _calendar().schedule.loc[days[0].isoformat() : days[-1].isoformat()]
-    pairs = zip(table["open"], table["close"], strict=True)
-    return [
-        (day, opens.to_pydatetime(), closes.to_pydatetime()) for day, (opens, closes) in zip(days, pairs, strict=True)
-    ]
+    return [(day, session_open(day), session_close(day)) for day in sessions_between(start, end)]
 
 
 def is_final(session: date, now: datetime) -> bool:

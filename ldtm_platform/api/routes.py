@@ -1,19 +1,22 @@
 """The paths of the API: each checks what is asked, calls one read, and answers in a declared shape."""
 
 import json
+from collections.abc import Callable
 from typing import Annotated, Any
 
-import polars as pl
 import sqlalchemy as sa
 from fastapi import APIRouter, HTTPException, Query
 
 from ldtm_platform.api import shapes
 from ldtm_platform.api.shapes import Refusal
+from ldtm_platform.llm import score_tools
 from ldtm_platform.llm import shapes as results
 from ldtm_platform.llm.toolbox import Toolbox
 from ldtm_platform.settings import Settings
 from ldtm_platform.universe import load_universe
 from ldtm_platform.warehouse import reads
+
+Call = Callable[[str, shapes.Asked], Any]
 
 
 def create_router(settings: Settings, engine: sa.Engine) -> APIRouter:
@@ -23,11 +26,13 @@ def create_router(settings: Settings, engine: sa.Engine) -> APIRouter:
     def call(tool: str, asked: shapes.Asked) -> Any:  # noqa: ANN401
         return Toolbox(engine, load_universe(settings.universe)).call(tool, asked.model_dump(exclude_none=True))
 
-    @router.get("/universe")
-    def universe() -> shapes.UniverseAnswer:
-        """The tickers that are forecast, their sectors and groups."""
-        known = load_universe(settings.universe)
-        return shapes.UniverseAnswer(tickers=known.tickers, sector_of=dict(known.sector_of), groups=dict(known.groups))
+    _add_documents(router, settings, engine)
+    _add_tools(router, call)
+    return router
+
+
+def _add_tools(router: APIRouter, call: Call) -> None:
+    """What a language model may ask for too: the same checks, reads and shapes."""
 
     @router.get("/predictions")
     def predictions(asked: Annotated[shapes.PredictionsAsked, Query()]) -> results.Predictions:
@@ -55,16 +60,19 @@ def create_router(settings: Settings, engine: sa.Engine) -> APIRouter:
         return call("history", asked)  # type: ignore[no-any-return]
 
     @router.get("/confidence")
-    def confidence(asked: Annotated[shapes.ConfidenceAsked, Query()]) -> shapes.ConfidenceAnswer:
+    def confidence(asked: Annotated[shapes.ConfidenceAsked, Query()]) -> score_tools.Confidence:
         """How much the record says for each forecast of a session; a null score means not enough evidence."""
-        tickers = Toolbox(engine, load_universe(settings.universe)).chosen(_names(asked.tickers), asked.group)
-        frame = reads.confidence(engine, asked.session)
-        if tickers:
-            frame = frame.filter(pl.col("ticker").is_in(list(tickers)))
-        if asked.horizon:
-            frame = frame.filter(pl.col("horizon") == asked.horizon)
-        rows = tuple(shapes.ConfidenceRow.model_validate(row) for row in frame.head(asked.limit).iter_rows(named=True))
-        return shapes.ConfidenceAnswer(as_of=rows[0].run_date if rows else None, total=frame.height, rows=rows)
+        return call("confidence", asked)  # type: ignore[no-any-return]
+
+
+def _add_documents(router: APIRouter, settings: Settings, engine: sa.Engine) -> None:
+    """What is given whole, as its file or its row has it."""
+
+    @router.get("/universe")
+    def universe() -> shapes.UniverseAnswer:
+        """The tickers that are forecast, their sectors and groups."""
+        known = load_universe(settings.universe)
+        return shapes.UniverseAnswer(tickers=known.tickers, sector_of=dict(known.sector_of), groups=dict(known.groups))
 
     @router.get("/tqqq-signal", responses={404: {"model": Refusal}})
     def tqqq_signal(asked: Annotated[shapes.SessionAsked, Query()]) -> shapes.TqqqSignal:
@@ -74,9 +82,3 @@ def create_router(settings: Settings, engine: sa.Engine) -> APIRouter:
             raise HTTPException(404, f"no TQQQ signal {f'of {asked.session}' if asked.session else 'yet'}")
         row = frame.row(0, named=True)
         return shapes.TqqqSignal.model_validate({**row, "summary": json.loads(row["summary"])})
-
-    return router
-
-
-def _names(tickers: str | None) -> tuple[str, ...]:
-    return tuple(name.strip() for name in (tickers or "").split(",") if name.strip())

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ldtm_platform.llm.score_tools import MOST_SCORES
 from ldtm_platform.llm.shapes import MOST_ROWS, Bucket, Horizon
 
 
@@ -56,7 +57,7 @@ class SessionAsked(BaseModel):
 class ConfidenceAsked(Asked):
     """Whose confidence, and of which session."""
 
-    limit: int = Field(3 * MOST_ROWS, ge=1, le=3 * MOST_ROWS, description="The most rows that are given")
+    limit: int = Field(MOST_SCORES, ge=1, le=MOST_SCORES, description="The most rows that are given")
     session: date | None = Field(None, description="The session; the newest that is scored if none")
     horizon: Horizon | None = Field(None, description="Only this horizon")
 
@@ -75,34 +76,8 @@ class UniverseAnswer(Answer):
     groups: dict[str, tuple[str, ...]]
 
 
-class ConfidenceRow(Answer):
-    """How much the record known that evening says for one forecast; a null score: not enough evidence."""
-
-    run_date: date
-    ticker: str
-    horizon: Horizon
-    score: float | None = Field(description="0 to 100")
-    evaluated: int = Field(description="Forecasts of the window that have matured")
-    replayed: int
-    evidence: float
-    hits: int
-    directions: int
-    wilson_low: float | None
-    wilson_high: float | None
-    rel_mae: float | None = Field(description="Mean absolute error over persistence's; below 1 is better")
-    coverage: float | None
-
-
-class ConfidenceAnswer(Answer):
-    """Confidence by ticker and horizon."""
-
-    as_of: date | None
-    total: int
-    rows: tuple[ConfidenceRow, ...]
-
-
 class TqqqSignal(Answer):
-    """The strategy summary of one session, as it was first made. Not investment advice."""
+    """The strategy summary of one session whole, as it was first made. Not investment advice."""
 
     session: date
     exposure: str

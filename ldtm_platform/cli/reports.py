@@ -55,8 +55,9 @@ def summary(report: RunReport) -> list[str]:
         return [f"{report.job}: done", *left_out]
     if not report.failed:
         return [f"{report.job}: failed: {report.error or 'see the run in the Dagster UI'}", *left_out]
-    failed = [f"  {ticker}: {reason}" for ticker, reason in report.failed.items()]
-    return [f"{report.job}: {len(report.failed)} failed, the others are done", *failed, *left_out]
+    # Some reasons begin with the ticker themselves.
+    failed = [f"  {ticker}: {reason.removeprefix(f'{ticker}: ')}" for ticker, reason in report.failed.items()]
+    return [f"{report.job}: {len(report.failed)} failed; what is not named here is done", *failed, *left_out]
 
 
 def _failures(result: "dg.ExecuteInProcessResult") -> tuple[dict[str, str], str]:

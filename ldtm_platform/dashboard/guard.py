@@ -95,8 +95,8 @@ def _is_own_site(scope: Scope, headers: Headers, rules: Rules) -> bool:
     origin = headers.get("origin")
     if origin is None or (scope["type"] == "http" and scope["method"] in _READING):
         return True
-    place = urlsplit(origin)
-    return place.netloc == headers.get("host") or (place.hostname or "") in rules.hosts - _LOCAL_NAMES
+    place = origin.partition("://")[2]
+    return place == headers.get("host") or _name(place) in rules.hosts - _LOCAL_NAMES
 
 
 def _knows_password(headers: Headers, rules: Rules) -> bool:

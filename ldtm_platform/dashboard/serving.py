@@ -11,6 +11,7 @@ from ldtm_platform.dashboard.server import create_server
 from ldtm_platform.settings import Settings
 from ldtm_platform.stack.addresses import dashboard_address, warn_if_open
 from ldtm_platform.stack.dashboard import refuse_taken
+from ldtm_platform.warehouse import remembered
 
 # A page that keeps its websocket open must not hold up a stop for longer.
 STOP_SECONDS = 3
@@ -42,6 +43,7 @@ def serve(settings: Settings, engine: sa.Engine, say: Callable[[str], None] = pr
         signal.signal(number, stop)
     warn_if_open(settings, say)
     say(f"Dashboard: {dashboard_address(settings)}")
+    remembered.begin(engine)
     try:
         server.run()
     finally:

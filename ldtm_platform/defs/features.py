@@ -9,7 +9,7 @@ from ldtm_platform.defs.checks import named_tickers
 from ldtm_platform.defs.market_data import TickerList, market_data_daily
 from ldtm_platform.defs.measuring import measured_stage
 from ldtm_platform.defs.partitions import TICKERS
-from ldtm_platform.defs.reporting import OWNERS, announce, report_tickers, table_metadata
+from ldtm_platform.defs.reporting import NOTHING, OWNERS, announce, report_tickers, reported, table_metadata
 from ldtm_platform.resources.database import Database
 from ldtm_platform.resources.progress import Progress
 from ldtm_platform.stages.features import engineer_tickers
@@ -22,7 +22,7 @@ KEY = dg.AssetKey("engineered_features")
     deps=[market_data_daily],
     partitions_def=TICKERS,
     backfill_policy=dg.BackfillPolicy.single_run(),
-    output_required=False,
+    dagster_type=NOTHING,
     group_name="features",
     kinds={"postgres", "polars"},
     owners=OWNERS,
@@ -37,7 +37,7 @@ def engineered_features(
     restates it to the basis of a later one.
     """
     _engineer(context, context.partition_keys, database, progress)
-    yield from ()
+    yield reported()
 
 
 @dg.op

@@ -9,7 +9,7 @@ from ldtm_platform.defs.checks import opinion
 from ldtm_platform.defs.market_data import POOL, TickerList, market_data_daily
 from ldtm_platform.defs.measuring import measured_stage
 from ldtm_platform.defs.partitions import TICKERS
-from ldtm_platform.defs.reporting import OWNERS, announce, report_tickers, table_metadata
+from ldtm_platform.defs.reporting import NOTHING, OWNERS, announce, report_tickers, reported, table_metadata
 from ldtm_platform.resources.database import Database
 from ldtm_platform.resources.hourly_data import HourlyData
 from ldtm_platform.resources.progress import Progress
@@ -25,8 +25,8 @@ ONE_GRID = "hourly_series_keep_one_grid"
     deps=[market_data_daily],
     partitions_def=TICKERS,
     backfill_policy=dg.BackfillPolicy.single_run(),
+    dagster_type=NOTHING,
     pool=POOL,
-    output_required=False,
     group_name="market_data",
     kinds={"postgres", "polars"},
     owners=OWNERS,
@@ -42,7 +42,7 @@ ONE_GRID = "hourly_series_keep_one_grid"
 )
 def market_data_hourly(
     context: dg.AssetExecutionContext, database: Database, hourly_data: HourlyData, progress: Progress
-) -> Iterator[dg.AssetCheckResult]:
+) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
     """Raw hourly bars of every final session, each with its grid and when it became known.
 
     Off unless LDTM_HOURLY names a source. A session is kept on one grid (on the hour, or from the opening on); hours
@@ -52,8 +52,9 @@ def market_data_hourly(
     try:
         _ingest(context, context.partition_keys, database, hourly_data, progress)
     finally:
-        # Here and not as a check of its own: a step that gives no output is followed by none.
+        # Here and not as a check of its own: a step that fails is followed by none.
         yield _one_grid(database)
+    yield reported()
 
 
 @dg.op(pool=POOL)

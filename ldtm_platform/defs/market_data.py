@@ -9,7 +9,7 @@ import polars as pl
 from ldtm_platform.defs.checks import named_tickers, opinion
 from ldtm_platform.defs.measuring import measured_stage
 from ldtm_platform.defs.partitions import TICKERS
-from ldtm_platform.defs.reporting import OWNERS, announce, report_tickers, table_metadata
+from ldtm_platform.defs.reporting import NOTHING, OWNERS, announce, report_tickers, reported, table_metadata
 from ldtm_platform.prices.bars import split_good_and_bad
 from ldtm_platform.prices.jumps import unexplained_jumps
 from ldtm_platform.resources.database import Database
@@ -27,8 +27,8 @@ POOL = "market_data_api"
 @dg.asset(
     partitions_def=TICKERS,
     backfill_policy=dg.BackfillPolicy.single_run(),
+    dagster_type=NOTHING,
     pool=POOL,
-    output_required=False,
     group_name="market_data",
     kinds={"postgres", "polars"},
     owners=OWNERS,
@@ -46,7 +46,7 @@ def market_data_daily(
     """
     tickers = context.partition_keys
     _ingest(context, tickers, database, market_data, progress, by_name=len(tickers) == 1)
-    yield from ()
+    yield reported()
 
 
 class TickerList(dg.Config):

@@ -1,22 +1,28 @@
 """Telling Dagster what became of each partition of a run that covers many.
 
 A run of a ticker asset covers one ticker or one contiguous range, and its body logs a materialization a ticker as each
-finishes; it yields no output, because an output would materialize the whole range a second time without metadata, and
-it fails once at the end, naming what failed. So one bad ticker leaves the others green and is itself red.
+finishes, and it fails once at the end, naming what failed. So one bad ticker leaves the others green and is itself
+red. A step without an output is followed by nothing in its run, neither checks nor other assets; but an output
+materializes the whole range once more, without metadata. Hence an output that says it has been reported.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import cast
 
 import dagster as dg
 import sqlalchemy as sa
+from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from ldtm_platform.resources.progress import Stage
+from ldtm_platform.sources.base import SourceError
 from ldtm_platform.stages.outcome import Outcome, Result
 from ldtm_platform.warehouse.tables import metadata as tables
 
 OWNERS = ["team:ldtm"]
+# The type of an output without a value, which no IO manager stores; Dagster takes this class where it asks for a type.
+NOTHING = cast(dg.DagsterType, dg.Nothing)
 
 
 def report_tickers(
@@ -30,10 +36,11 @@ def report_tickers(
     A ticker that was left out for a named reason (too little history) is materialized with that state and its message:
     left unmaterialized it would turn every backfill of the fleet into a failed one.
 
-    Raises dg.Failure at the end when some failed, with their names and reasons; the others stay materialized.
+    Raises dg.Failure at the end when some failed, with their names and reasons; the others stay materialized; and at
+    once when a whole source is unusable, with its sentence for people.
     """
     failed: dict[str, str] = {}
-    for outcome in outcomes:
+    for outcome in _of_a_usable_source(outcomes):
         metadata = {
             "state": outcome.state,
             **outcome.facts,
@@ -54,6 +61,21 @@ def report_tickers(
             metadata={"failed": dg.MetadataValue.json(failed)},
             allow_retries=False,
         )
+
+
+def _of_a_usable_source(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+    try:
+        yield from outcomes
+    except SourceError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+
+
+def reported() -> dg.Output[None]:
+    """The output of a step whose materializations are logged: what follows it in the run goes on, none is added.
+
+    Dagster's own observing assets, which log their events themselves, are told apart by this internal key.
+    """
+    return dg.Output(None, metadata={SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True})
 
 
 def announce(context: dg.OpExecutionContext, key: dg.AssetKey, tickers: Sequence[str]) -> None:

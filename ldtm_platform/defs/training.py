@@ -9,7 +9,7 @@ from ldtm_platform.defs.checks import opinion
 from ldtm_platform.defs.features import engineered_features
 from ldtm_platform.defs.measuring import measured_stage
 from ldtm_platform.defs.partitions import TICKERS
-from ldtm_platform.defs.reporting import OWNERS, announce, report_tickers, table_metadata
+from ldtm_platform.defs.reporting import NOTHING, OWNERS, announce, report_tickers, reported, table_metadata
 from ldtm_platform.resources.database import Database
 from ldtm_platform.resources.model_store import ModelStore
 from ldtm_platform.resources.progress import Progress
@@ -39,9 +39,9 @@ class TickerTraining(TrainingConfig):
     deps=[engineered_features],
     partitions_def=TICKERS,
     backfill_policy=dg.BackfillPolicy.single_run(),
+    dagster_type=NOTHING,
     pool=GPU_POOL,
     op_tags=KIND,
-    output_required=False,
     group_name="training",
     kinds={"pytorch", "postgres"},
     owners=OWNERS,
@@ -60,7 +60,7 @@ def ldtm_checkpoints(
     killed goes on where it stopped. A ticker with too little history is left out and says so.
     """
     _train(context, context.partition_keys, config, database, models, progress)
-    yield from ()
+    yield reported()
 
 
 @dg.op(pool=GPU_POOL, tags=KIND)

@@ -22,6 +22,8 @@ def confidence_sentence(row: Mapping[str, Any]) -> str:
 
 
 def _direction(row: Mapping[str, Any]) -> str:
+    if not row["directions"]:
+        return "no direction to compare"
     share = row["hits"] / row["directions"]
     return (
         f"direction right in {row['hits']} of {row['directions']} ({100 * share:.1f} %; 95 % interval "

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ldtm_platform.llm import shapes
 from ldtm_platform.llm.plain import plain
-from ldtm_platform.llm.render import LETTERS_A_TOKEN, fitted
+from ldtm_platform.llm.render import LETTERS_A_TOKEN, fitted, rows_of
 from ldtm_platform.llm.toolbox import Toolbox, ToolRefused
 from ldtm_platform.universe import Universe
 
@@ -74,8 +74,12 @@ def gather(toolbox: Toolbox, question: str, *, tokens: int = CONTEXT_TOKENS) -> 
     if toolbox.group is not None:
         mine = set(toolbox.universe.group(toolbox.group))
         tickers = tuple(ticker for ticker in tickers if ticker in mine)
-    results = [_read(toolbox, name, arguments) for name, arguments in _plan(question, tickers[:50])]
-    return _fitting([result for result in results if result is not None], tokens * LETTERS_A_TOKEN)
+    results: list[shapes.Result] = []
+    for name, arguments in _plan(question, tickers[:50]):
+        result = _read(toolbox, name, arguments)
+        if result is not None and not any(_has_all_of(earlier, result) for earlier in results):
+            results.append(result)
+    return _fitting(results, tokens * LETTERS_A_TOKEN)
 
 
 def _plan(question: str, tickers: tuple[str, ...]) -> list[tuple[str, dict[str, object]]]:
@@ -84,8 +88,8 @@ def _plan(question: str, tickers: tuple[str, ...]) -> list[tuple[str, dict[str, 
     few = bool(tickers) and len(tickers) <= _MOST_TICKERS
     whose = {"tickers": tickers}
     plan: list[tuple[str, dict[str, object]]] = []
-    if few or asks["tqqq_signal"]:
-        plan += [("tqqq_signal", {})] if asks["tqqq_signal"] else []
+    if asks["tqqq_signal"]:
+        plan.append(("tqqq_signal", {}))
     plan.append(("predictions", {**whose, "limit": len(tickers) if few else 15}))
     plan.append(("accuracy", {**whose, "limit": len(tickers) if few else 15, "order": "ticker" if few else "skill"}))
     if not few:
@@ -107,6 +111,12 @@ def _read(toolbox: Toolbox, name: str, arguments: dict[str, object]) -> shapes.R
     except ToolRefused:
         # A group without the ticker of the signal, as any other refusal, only means that there is less to give.
         return None
+
+
+def _has_all_of(earlier: shapes.Result, later: shapes.Result) -> bool:
+    """Whether the lowest forecasts are among the highest already, as in a small group."""
+    same = isinstance(earlier, shapes.Predictions) and isinstance(later, shapes.Predictions)
+    return same and len(rows_of(earlier)) == earlier.total == later.total
 
 
 def _fitting(results: Sequence[shapes.Result], letters: int) -> Context:

@@ -15,7 +15,6 @@ UNTRUSTED = (
 )
 # Tokens of a model are about this many letters of such tables.
 LETTERS_A_TOKEN = 3
-_REPEATED = frozenset({"source"})
 
 
 def compact(result: shapes.Result) -> str:

@@ -6,21 +6,25 @@ tqqq_signal(engine, TqqqSignalArgs) -> TqqqSignals      the strategy summary of 
 
 import json
 from datetime import date
+from typing import Annotated
 
 import polars as pl
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field
 
 from ldtm_platform.llm.kinds import Count, Ratio, Score
-from ldtm_platform.llm.shapes import Args, Horizon, Result, Row
+from ldtm_platform.llm.shapes import MOST_ROWS, Args, Horizon, Result, Row
+from ldtm_platform.strategy.summary import FUNDS
 from ldtm_platform.warehouse import reads
 
-FUNDS = ("SQQQ", "TQQQ")
+# A row each ticker and horizon.
+MOST_SCORES = 3 * MOST_ROWS
 
 
 class ConfidenceArgs(Args):
     """Whose confidence, and of which session."""
 
+    limit: Annotated[int, Field(ge=1, le=MOST_SCORES, description="The most rows that are given")] = 20
     session: date | None = Field(None, description="The session (YYYY-MM-DD); the newest that is scored if none")
     horizon: Horizon | None = Field(None, description="Only this horizon")
 
@@ -38,14 +42,16 @@ class ConfidenceRow(Row):
     run_date: date
     horizon: Horizon
     score: Score | None
-    evaluated: Count
+    evaluated: Count = Field(description="Forecasts of the window that have matured")
+    replayed: Count = Field(description="Those of them that were made afterwards, from what was known then")
+    evidence: Score = Field(description="For how many forecasts that do not overlap they count")
     hits: Count
     directions: Count
     wilson_low: Ratio | None
     wilson_high: Ratio | None
-    base_rate: Ratio | None
-    rel_mae: Ratio | None
-    coverage: Ratio | None
+    base_rate: Ratio | None = Field(description="The share of the commoner direction")
+    rel_mae: Ratio | None = Field(description="Mean absolute error over persistence's; below 1 is better")
+    coverage: Ratio | None = Field(description="How often the 80 % error interval held")
 
 
 class Confidence(Result):

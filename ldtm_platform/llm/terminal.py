@@ -3,6 +3,7 @@
 The model's lines stand behind a bar, so that none of them can pass for ours.
 """
 
+import sys
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -19,6 +20,10 @@ from ldtm_platform.llm.verify import Checked, CheckedLine
 BAR = "│ "
 MARKS = {"missing": "[?]", "headline": "[headline]"}
 _MOST_ROWS = 12
+# Below it a table would lose its tickers and dates: a narrower terminal folds the lines instead.
+_NARROWEST, _PIPED = 110, 200
+# A longer text may be folded into several lines.
+_SHORT = 20
 
 
 def line_of(line: CheckedLine) -> str:
@@ -58,7 +63,8 @@ def below(answer: Answer) -> list[str]:
 
 def tables(results: Sequence[shapes.Result]) -> None:
     """Print the data that an answer rests on, or would have."""
-    console = Console(highlight=False, markup=False)
+    width = max(Console().width, _NARROWEST) if sys.stdout.isatty() else _PIPED
+    console = Console(highlight=False, markup=False, width=width)
     for result in results:
         rows = rows_of(result)
         if not rows:
@@ -67,9 +73,11 @@ def tables(results: Sequence[shapes.Result]) -> None:
         console.print(f"\n{brief.TITLES[type(result)]} ({result.source}, as of {result.as_of}, {counted})")
         table = Table(box=None, pad_edge=False)
         shown = brief.columns(result)
-        for _, title, kind in shown:
-            table.add_column(title, justify="right" if kind else "left", no_wrap=kind is not None)
-        for row in rows[:_MOST_ROWS]:
-            # Text of strangers: no markup, and no letters that a terminal obeys.
-            table.add_row(*(Text(plain(text_of(getattr(row, name), kind))) for name, _, kind in shown))
+        # Text of strangers: no markup, and no letters that a terminal obeys.
+        cells = [[plain(text_of(getattr(row, name), kind)) for name, _, kind in shown] for row in rows[:_MOST_ROWS]]
+        for at, (_, title, kind) in enumerate(shown):
+            is_short = all(len(line[at]) <= _SHORT for line in cells)
+            table.add_column(title, justify="right" if kind else "left", no_wrap=is_short)
+        for line in cells:
+            table.add_row(*(Text(cell) for cell in line))
         console.print(table)

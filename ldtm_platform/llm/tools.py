@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from ldtm_platform.horizons import HORIZONS
 from ldtm_platform.llm import shapes
-from ldtm_platform.warehouse import reads
+from ldtm_platform.warehouse import reads, remembered
 
 FAMILY = "ldtm"
 
@@ -75,7 +75,7 @@ def accuracy(engine: sa.Engine, args: shapes.AccuracyArgs) -> shapes.Accuracy:
 
 def fleet_skill(engine: sa.Engine) -> tuple[shapes.SkillRow, ...]:
     """All official out-of-sample forecasts against persistence, a row for each horizon that has matured ones."""
-    frame = reads.prediction_skill(engine).filter(pl.col("family") == FAMILY)
+    frame = remembered.prediction_skill(engine).filter(pl.col("family") == FAMILY)
     return _rows(frame.with_columns(skill=1 - pl.col("ratio_to_persistence")), shapes.SkillRow, len(HORIZONS))
 
 

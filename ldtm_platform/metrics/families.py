@@ -69,8 +69,8 @@ def models(engine: sa.Engine) -> Iterator[GaugeMetricFamily]:
     cards = reads.model_cards(engine).filter(pl.col("version").is_not_null())
     total = cards["skill"].str.json_path_match("$.test.total").cast(pl.Float64)
     yield _gauge("ldtm_champions", "Tickers that have a champion", (), cards.height)
-    yield _gauge("ldtm_champions_without_skill", "Champions no better than persistence on their test part", (),
-                 int((total <= 0).sum()))  # fmt: skip
+    without = int((total <= 0).sum())
+    yield _gauge("ldtm_champions_without_skill", "Champions no better than persistence on their test part", (), without)
 
 
 def runs(engine: sa.Engine) -> Iterator[GaugeMetricFamily]:
@@ -91,8 +91,8 @@ def news(engine: sa.Engine) -> Iterator[GaugeMetricFamily]:
     """The newest headline, and when each feed was last read."""
     newest, checked = scraped.news_times(engine).row(0)
     if newest:
-        yield _gauge("ldtm_newest_headline_timestamp_seconds", "When the newest headline appeared", (),
-                     newest.timestamp())  # fmt: skip
+        appeared = newest.timestamp()
+        yield _gauge("ldtm_newest_headline_timestamp_seconds", "When the newest headline appeared", (), appeared)
     if checked:
         yield _gauge("ldtm_last_news_timestamp_seconds", "When a feed was last read", (), checked.timestamp())
 

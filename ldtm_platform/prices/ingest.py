@@ -98,7 +98,8 @@ def ingest(
         newest[vendor] = max(newest.get(vendor, since), outcome.last_date or since)
         yield outcome
     for answer in quiet:
-        seen = replace(job, market_through=newest.get(answer.source or source.name))
+        names = [answer.source] if answer.source else source.origins
+        seen = replace(job, market_through=max((newest[name] for name in names if name in newest), default=None))
         yield _logged(_ingested(seen, answer, before[answer.ticker]), run_id)
 
 
@@ -108,7 +109,7 @@ def _left_alone(ticker: str, stored: Stored) -> IngestOutcome:
 
 
 def _ingested(job: _Job, answer: TickerBars, stored: Stored) -> IngestOutcome:
-    if not job.source.rereads_history and (reason := listing.denied(stored, answer, job.through)):
+    if not job.source.rereads_history and (reason := listing.denied(stored, answer, job.market_through)):
         return _failed(job, answer.ticker, reason, "delisted")
     try:
         return _settled(job, answer, stored)
@@ -191,6 +192,7 @@ def _written(job: _Job, ticker: str, stored: Stored, delivery: Delivery) -> Inge
         splits=splits.join(stored.splits, on="ex_date", how="anti").height,
         first_date=status.first_date,
         last_date=status.last_date,
+        source=delivery.source,
     )
 
 

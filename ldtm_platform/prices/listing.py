@@ -1,8 +1,8 @@
 """Is a ticker still listed? Told from what its vendor says and from sessions without a bar. Pure.
 
-A vendor's word alone is not enough (Yahoo sometimes knows a ticker again an hour later), and silence alone says nothing
-while the vendor has no later bars of other tickers either. A ticker taken for delisted is asked for rarely, and is
-listed again as soon as it has bars again.
+A vendor's word alone is not enough (Yahoo sometimes knows a ticker again an hour later), and neither word nor silence
+says anything while the vendor has no later bars of other tickers either: its address may have changed. A ticker taken
+for delisted is asked for rarely, and is listed again as soon as it has bars again.
 """
 
 from collections.abc import Sequence
@@ -20,12 +20,15 @@ ASK_AGAIN = timedelta(days=7)
 _AGAIN = f"It is asked for again every {ASK_AGAIN.days} days, and by its name"
 
 
-def denied(stored: Stored, answer: TickerBars, through: date) -> str | None:
-    """Why a ticker that its vendor does not know any more is delisted; None when that is too early to say."""
-    if not answer.gone or stored.bars.is_empty():
+def denied(stored: Stored, answer: TickerBars, market_through: date | None) -> str | None:
+    """Why a ticker that its vendor does not know any more is delisted; None when that is too early to say.
+
+    market_through: the newest bar that the vendor has of any ticker.
+    """
+    if not answer.gone or stored.bars.is_empty() or market_through is None:
         return None
     last = stored.bars["date"][-1]
-    quiet = _sessions_after(last, stored.halts, through)
+    quiet = _sessions_after(last, stored.halts, market_through)
     if quiet < DENIED_SESSIONS:
         return None
     return f"delisted: no bar since {last} ({quiet} sessions), and {answer.error}. {_AGAIN}"
@@ -45,9 +48,9 @@ def silent(ticker: str, days: Sequence[date], missing: Sequence[date], market_th
 
 
 def is_quiet(answer: TickerBars, stored: Stored, through: date) -> bool:
-    """Whether an answer ends so early that it is to be judged by what the vendor has of others."""
+    """Whether an answer is none, or ends so early, that it is to be judged by what the vendor has of others."""
     if answer.error:
-        return False
+        return answer.gone
     newest = answer.bars.select(as_date("date", answer.bars.schema["date"])).to_series().drop_nulls()
     ends = [day for day in (*newest, *stored.bars["date"][-1:]) if day <= through]
     return bool(ends) and _sessions_after(max(ends), set(), through) >= SILENT_SESSIONS

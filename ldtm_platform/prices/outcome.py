@@ -9,7 +9,8 @@ State = Literal["ok", "incomplete", "no_data", "failed", "delisted"]
 
 @dataclass(frozen=True)
 class IngestOutcome:
-    """One ticker's ingest. rows, first_date and last_date are of all that is stored afterwards.
+    """One ticker's ingest. rows, first_date and last_date are of all that is stored afterwards; source: whose answer it
+    was, empty where nothing was stored.
 
     state: 'ok'; 'incomplete' (sessions lack a bar and no halt explains it: the message names them); 'no_data' (the
     source has none); 'failed' (nothing was stored, the message says why and what to do); 'delisted' (no bars any more,
@@ -27,3 +28,4 @@ class IngestOutcome:
     splits: int = 0
     first_date: date | None = None
     last_date: date | None = None
+    source: str = ""

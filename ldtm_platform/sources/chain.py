@@ -37,6 +37,12 @@ class _Asked:
         elif self.answer is None or not answer.bars.is_empty():
             self.answer = answer
 
+    def told(self) -> TickerBars | None:
+        """The answer, with a note of who could not serve the ticker."""
+        if self.answer is None or not self.refusals:
+            return self.answer
+        return replace(self.answer, note="; ".join(filter(None, (self.answer.note, *self.refusals))))
+
 
 class ChainSource(MarketDataSource):
     """The sources in the order in which they are asked. Raises SourceError when their price bases differ."""
@@ -68,11 +74,13 @@ class ChainSource(MarketDataSource):
                 yield from self._complete(source, asked)
             except SourceError as error:
                 unusable.append(f"{source.name}: {error}")
+                for one in asked.values():
+                    one.refusals.append(unusable[-1])
         if len(unusable) == len(self._sources):
             raise SourceError("; ".join(unusable))
         for ticker, one in asked.items():
-            reasons = "; ".join([*one.refusals, *unusable])
-            yield one.answer or no_answer(ticker, reasons, gone=bool(one.gone) and all(one.gone) and not unusable)
+            gone = bool(one.gone) and all(one.gone) and not unusable
+            yield one.told() or no_answer(ticker, "; ".join(one.refusals), gone=gone)
 
     def _complete(self, source: MarketDataSource, asked: dict[str, _Asked]) -> Iterator[TickerBars]:
         """Ask a source for what is still missing; the answers that then lack nothing, which are done with."""
@@ -86,4 +94,4 @@ class ChainSource(MarketDataSource):
                 one.take(told)
             if one.answer and not one.answer.bars.is_empty() and gap(one.request, one.answer) is None:
                 del asked[answer.ticker]
-                yield one.answer
+                yield one.told() or one.answer

@@ -43,8 +43,8 @@ class HourlySource(ABC):
         """
 
 
-def no_hours(ticker: str, error: str) -> TickerHours:
-    """The answer for a ticker that a source cannot serve."""
+def no_hours(ticker: str, error: str | None) -> TickerHours:
+    """The answer for a ticker that a source cannot serve, or (without an error) has no hourly bars of."""
     return TickerHours(ticker, pl.DataFrame(schema=dict.fromkeys(HOUR_COLUMNS, pl.String)), error)
 
 

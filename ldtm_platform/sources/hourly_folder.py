@@ -86,7 +86,7 @@ def _answer(request: BarRequest, files: Sequence[_HourFile], root: Path) -> Tick
     parts = [_in_range(part, request) for part in parts if part.height]
     if not parts:
         unread = "; ".join(file.trouble for file in files if file.trouble)
-        return no_hours(ticker, f"{ticker} is in no file of {root}" + (f" ({unread})" if unread else ""))
+        return no_hours(ticker, f"{ticker} is in no file of {root} ({unread})" if unread else None)
     same = len({tuple(part.schema.items()) for part in parts}) == 1
     return TickerHours(ticker, pl.concat(parts if same else [part.cast(pl.String) for part in parts]))
 

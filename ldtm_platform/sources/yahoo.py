@@ -17,7 +17,7 @@ from ldtm_platform.sessions import NEW_YORK
 from ldtm_platform.sources.base import BAR_COLUMNS, BarRequest, MarketDataSource, TickerBars, no_answer
 from ldtm_platform.sources.http import VendorClient, in_parallel
 from ldtm_platform.sources.rows import actions_frame, bars_frame, items, number, table
-from ldtm_platform.sources.vendor import Malformed, NotThere, Patience, Vendor, VendorError, parsed
+from ldtm_platform.sources.vendor import Malformed, NotThere, Patience, Rejected, Vendor, VendorError, parsed
 
 URL = "https://query1.finance.yahoo.com"
 _VALUES = BAR_COLUMNS[2:]
@@ -104,8 +104,9 @@ def _result(body: bytes) -> dict[str, object]:
     answer = table(table(parsed(body, "yahoo"), "yahoo: the answer").get("chart"), "yahoo: chart")
     if answer.get("error") is not None:
         error = answer["error"]
-        said = error.get("description") if isinstance(error, dict) else error
-        raise NotThere(f"yahoo says {str(said)[:200]!r}")
+        code, said = (error.get("code"), error.get("description")) if isinstance(error, dict) else (None, error)
+        # Only this word is about the ticker: others (a session that ended, a request refused) pass.
+        raise (NotThere if code == "Not Found" else Rejected)(f"yahoo says {str(said)[:200]!r}")
     results = items(answer.get("result"), "yahoo: result")
     return table(results[0] if results else None, "yahoo: the first result")
 

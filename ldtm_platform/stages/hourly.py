@@ -9,7 +9,8 @@ from ldtm_platform.prices.hourly.ingest import HourlyOutcome, ingest_hours
 from ldtm_platform.sources.hourly import HourlySource
 from ldtm_platform.stages.outcome import Outcome, Result
 
-_RESULTS = {"ok": Result.MADE, "delisted": Result.SKIPPED}
+# Hourly bars of a few tickers beside daily ones of all are the usual case: one without any is no failure.
+_RESULTS = {"ok": Result.MADE, "no_data": Result.SKIPPED, "delisted": Result.SKIPPED}
 
 
 def ingest_hourly_tickers(

@@ -13,10 +13,11 @@ from ldtm_platform.warehouse.hourly_reads import hourly_states
 def with_hours(status: Status, engine: sa.Engine, tickers: Sequence[str]) -> Status:
     """The status with a stage of hourly bars, and with a problem for each ticker whose hours are not as they should be.
 
-    Many tickers that were never ingested, or end before the session, are one problem.
+    Many tickers that were never ingested, or end before the session, are one problem; those that the source has no
+    hours of are a note.
     """
     found = pl.DataFrame({"ticker": list(tickers)}).join(hourly_states(engine), on="ticker", how="left")
-    wrong = found.filter(pl.col("state").is_not_null() & ~pl.col("state").is_in(["ok", "delisted"]))
+    wrong = found.filter(pl.col("state").is_not_null() & ~pl.col("state").is_in(["ok", "no_data", "delisted"]))
     late = found.filter(
         pl.col("state").is_null() | ((pl.col("state") == "ok") & (pl.col("last_date") < status.session))
     )
@@ -27,8 +28,10 @@ def with_hours(status: Status, engine: sa.Engine, tickers: Sequence[str]) -> Sta
         for row in wrong.iter_rows(named=True)
     ]
     if late.height:
-        named = ", ".join(late["ticker"].head(NAMED)) + (" ..." if late.height > NAMED else "")
-        problems.append(Problem(f"{late.height} tickers: no hourly bars of {status.session}: {named}", "ldtm ingest"))
+        told = f"{late.height} tickers: no hourly bars of {status.session}: {_named(late)}"
+        problems.append(Problem(told, "ldtm ingest"))
+    without = found.filter(pl.col("state") == "no_data")
+    notes = [f"{without.height} tickers have no hourly bars in their source: {_named(without)}"] if len(without) else []
     stage = pl.DataFrame(
         [
             {
@@ -41,4 +44,13 @@ def with_hours(status: Status, engine: sa.Engine, tickers: Sequence[str]) -> Sta
         ],
         schema=status.stages.schema,
     )
-    return replace(status, stages=pl.concat([status.stages, stage]), problems=(*status.problems, *problems))
+    return replace(
+        status,
+        stages=pl.concat([status.stages, stage]),
+        problems=(*status.problems, *problems),
+        notes=(*status.notes, *notes),
+    )
+
+
+def _named(frame: pl.DataFrame) -> str:
+    return ", ".join(frame["ticker"].head(NAMED)) + (" ..." if frame.height > NAMED else "")

@@ -64,7 +64,7 @@ def _outcome(ingested: IngestOutcome, source: str) -> Outcome:
         "rows_quarantined": ingested.rows_quarantined,
         "rows_repaired": ingested.rows_repaired,
         "splits_found": ingested.splits,
-        "source": source,
+        "source": ingested.source or source,
     }
     if ingested.first_date and ingested.last_date:
         facts |= {"first_date": ingested.first_date.isoformat(), "last_date": ingested.last_date.isoformat()}

@@ -49,7 +49,8 @@ def selected(engine: sa.Engine, query: str, **parameters: object) -> pl.DataFram
     Cast numeric to float8 and jsonb to text in the query. Raises KeyError for a column of another type.
     """
     with engine.connect() as connection:
-        result = connection.execute(sa.text(query), parameters)
-        described = result.cursor.description if result.cursor is not None else None
-        schema = {str(name): _TYPES[int(str(oid))] for name, oid, *_ in described or ()}
-        return pl.DataFrame([tuple(row) for row in result], schema=schema, orient="row")
+        cursor = connection.execute(sa.text(query), parameters).cursor
+        assert cursor is not None
+        schema = {str(name): _TYPES[int(str(oid))] for name, oid, *_ in cursor.description or ()}
+        # Of the driver itself, all at once: as SQLAlchemy's rows they take three times as long.
+        return pl.DataFrame(cursor.fetchall(), schema=schema, orient="row")

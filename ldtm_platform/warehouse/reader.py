@@ -6,13 +6,13 @@ which refuses `a; b`; a cap on rows; a timeout that the client keeps, because th
 """
 
 import os
-import threading
 from typing import Any, Self
 
 import psycopg
 import sqlalchemy as sa
 from psycopg.abc import Params, QueryNoTemplate
 
+from ldtm_platform.warehouse.deadlines import Deadlines
 from ldtm_platform.warehouse.exposed import READER_SCHEMA
 
 URL_VARIABLE = "LDTM_READER_URL"
@@ -25,6 +25,7 @@ _CONNECT = {
     "application_name": "ldtm reader",
 }
 _PLAN_OUTDATED = "0A000"
+_deadlines = Deadlines()
 
 
 class NoReader(RuntimeError):
@@ -47,13 +48,8 @@ class ReadingCursor(psycopg.Cursor[Any]):
         binary: bool | None = None,
     ) -> Self:
         """As psycopg's. Raises TooManyRows; psycopg.errors.QueryCanceled after STATEMENT_SECONDS."""
-        limit = threading.Timer(STATEMENT_SECONDS, self.connection.cancel_safe)
-        limit.daemon = True
-        limit.start()
-        try:
+        with _deadlines.limited(self.connection, STATEMENT_SECONDS):
             super().execute(query, params, prepare=True, binary=binary)
-        finally:
-            limit.cancel()
         if self.rowcount > ROW_CAP:
             raise TooManyRows(f"a query gave {self.rowcount:,} rows; readers are given {ROW_CAP:,} at most: narrow it")
         return self

@@ -1,11 +1,12 @@
 """Reads that take seconds on years of forecasts, made anew only when something has been written since.
 
 A caller never waits for a second reading: it gets the last one while a thread makes the next. The first one takes its
-time.
+time; a server begins it when it starts.
 """
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
@@ -20,6 +21,18 @@ def prediction_skill(engine: sa.Engine) -> pl.DataFrame:
     with _guard:
         memory = _memories.setdefault(engine, _Memory())
     return memory.of(reads.prediction_skill, engine)
+
+
+def begin(engine: sa.Engine) -> threading.Thread:
+    """Start the first reading now, so that nobody waits for it later; without a database the first caller reads."""
+    thread = threading.Thread(target=_begin, args=(engine,), name="remembered reads", daemon=True)
+    thread.start()
+    return thread
+
+
+def _begin(engine: sa.Engine) -> None:
+    with suppress(sa.exc.SQLAlchemyError):
+        prediction_skill(engine)
 
 
 @dataclass
@@ -48,10 +61,9 @@ class _Memory:
         self, read: Callable[[sa.Engine], pl.DataFrame], engine: sa.Engine, stamp: tuple[object, ...]
     ) -> None:
         try:
-            self._read(read, engine, stamp)
-        except sa.exc.SQLAlchemyError:
-            # The next caller tries again, and meets the same trouble with its own reads.
-            pass
+            # Where it fails, the next caller tries again, and meets the same trouble with its own reads.
+            with suppress(sa.exc.SQLAlchemyError):
+                self._read(read, engine, stamp)
         finally:
             self.reading.release()
 

@@ -23,12 +23,12 @@ WITH repaired AS (
       AND NOT EXISTS (SELECT 1 FROM market_data_daily bar
                       WHERE bar.ticker = refused.ticker AND bar.date = refused.date)
     GROUP BY ticker
-), bars AS (
-    SELECT ticker, count(*) AS bars FROM market_data_daily GROUP BY ticker
 )
-SELECT ticker, coalesce(bars, 0) AS bars, coalesce(repaired, 0) AS repaired, coalesce(defects, '') AS defects,
+SELECT ticker, (SELECT count(*) FROM market_data_daily bar WHERE bar.ticker = coalesce(repaired.ticker, held.ticker))
+           AS bars,
+       coalesce(repaired, 0) AS repaired, coalesce(defects, '') AS defects,
        coalesce(held, 0) AS held, coalesce(reason, '') AS reason
-FROM repaired FULL JOIN held USING (ticker) LEFT JOIN bars USING (ticker)
+FROM repaired FULL JOIN held USING (ticker)
 WHERE ticker = ANY(cast(:tickers AS text[]))
 ORDER BY ticker COLLATE "C"
 """

@@ -73,7 +73,7 @@ def test_a_universe_file_that_is_missing_or_none(home: Home, tmp_path: Path) -> 
 def test_prices_that_are_nowhere(home: Home, tmp_path: Path) -> None:
     said = home.ldtm("ingest", LDTM_SOURCE="folder", LDTM_PRICES=str(tmp_path / "gone"))
     assert said.code == 1
-    assert f"no prices at {tmp_path / 'gone'}: it does not exist" in said.err
+    assert f"failed: no prices at {tmp_path / 'gone'}: it does not exist" in said.err
     assert "Traceback" not in said.err
 
 

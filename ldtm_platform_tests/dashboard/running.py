@@ -86,7 +86,9 @@ def dashboard(url: str, **settings: str) -> Iterator[str]:
     """The dashboard's process over a database's URL; its address. `settings` are variables of its environment."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("LDTM_", "DB_", "DAGSTER_", "LLM_"))}
     port = free_port()
-    variables = {**clean, "LDTM_READER_URL": url, "LDTM_DASHBOARD_PORT": str(port), **settings}
+    # Whatever else runs on this machine, no Dagster UI answers on that port.
+    ports = {"LDTM_DASHBOARD_PORT": str(port), "LDTM_UI_PORT": str(free_port())}
+    variables = {**clean, "LDTM_READER_URL": url, **ports, **settings}
     command = [sys.executable, "-m", "ldtm_platform.dashboard"]
     with tempfile.TemporaryFile("w+") as said:
         process = subprocess.Popen(command, env=variables, stdout=said, stderr=subprocess.STDOUT)

@@ -164,6 +164,16 @@ def test_below_21_sessions_the_leaderboard_shows_no_skill() -> None:
     assert dict(board.select("ticker", "skill_pct").iter_rows()) == {"FEW": None, "ENOUGH": pytest.approx(25.0)}
 
 
+def test_a_good_month_of_a_fleet_is_no_evidence_and_a_bad_one_is_told() -> None:
+    days = {"evaluated_days": [20, 20], "persistence_avg_abs_pct_error": [1.0, 1.0]}
+    good, n = leaderboard.standing(pl.DataFrame({**days, "avg_abs_pct_error": [0.8, 0.9]}))
+    assert good == pytest.approx(0.15)
+    assert n == 20
+    bad, n = leaderboard.standing(pl.DataFrame({**days, "avg_abs_pct_error": [1.2, 1.1]}))
+    assert bad == pytest.approx(-0.15)
+    assert n == 40
+
+
 def test_the_record_figure_is_one_that_plotly_takes() -> None:
     record = pl.DataFrame(
         {"ticker": ["A", "B"], "hits": [60, 50], "directions": [100, 100], "wilson_low": [0.5, 0.4],

@@ -105,6 +105,20 @@ def test_the_text_comes_while_the_model_writes_and_stop_ends_it(scene: Scene) ->
     expect(page.locator(".llm-verdict")).to_contain_text("No number", timeout=30_000)
 
 
+def test_another_question_ends_the_one_before_and_can_be_stopped_too(scene: Scene) -> None:
+    scene.model.reply = Reply([event(chunk({"content": "First words "})), 60.0])
+    page = scene.ask("How is AAPL?")
+    expect(page.locator("#llm-status")).to_contain_text("The model", timeout=30_000)
+    scene.server.hung_up.clear()
+    scene.model.reply = Reply([event(chunk({"content": "Second words "})), 60.0])
+    page.get_by_role("button", name="Ask").click()
+    assert scene.server.hung_up.wait(10)
+    expect(page.locator(".llm-lines")).to_contain_text("Second", timeout=30_000)
+    expect(page.locator("#llm-status")).to_contain_text("The model writes")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("#llm-status")).to_contain_text("Stopped", timeout=30_000)
+
+
 def test_leaving_the_page_ends_the_model(scene: Scene) -> None:
     scene.model.reply = Reply([event(chunk({"content": "AAPL is well. "})), 0.2, event(chunk({"content": "x "})), 60.0])
     scene.server.hung_up.clear()
@@ -163,10 +177,10 @@ def test_it_is_readable_in_the_dark_and_on_a_phone(
 
 def test_without_a_model_the_page_says_what_to_set(page: Watched) -> None:
     shown = page.open("?tab=llm_query")
-    expect(shown.locator(".state")).to_contain_text("LLM_BASE_URL=http://127.0.0.1:8080/v1 ldtm dashboard")
+    expect(shown.locator(".state")).to_contain_text("LLM_BASE_URL=http://127.0.0.1:8080/v1 ldtm up")
     shown.get_by_label("Question").fill("How is AAPL?")
     shown.get_by_role("button", name="Ask").click()
     expect(shown.locator("#llm-tables h2").first).to_have_text("Forecasts", timeout=30_000)
-    expect(shown.locator("#llm-answer")).to_contain_text("no language model is set")
+    expect(shown.locator("#llm-answer")).to_contain_text("No language model is set")
     page.settled()
     page.shot("llm_query_no_model")

@@ -12,6 +12,8 @@ from ldtm_platform.stack.readers import reader_url
 from ldtm_platform_tests.dashboard.dagster_double import OTHER, RUN, answering
 from ldtm_platform_tests.dashboard.running import Watched, context_of, dashboard, free_port, watched
 
+LINK = re.compile(r"http://127\.0\.0\.1:\d+/runs/.")
+
 
 def test_runs_and_failed_checks_are_read_as_dagster_tells_them() -> None:
     with answering() as port:
@@ -61,12 +63,12 @@ def test_late_tickers_come_first_and_every_trouble_names_its_command(page: Watch
     expect(table.locator(".ag-row[row-index='0']").first).to_contain_text("ZS")
     costs = shown.get_by_role("region", name="What each stage cost")
     expect(costs).to_contain_text("predictions")
-    expect(costs.get_by_role("link").first).to_have_attribute("href", re.compile("http://127.0.0.1:3000/runs/."))
+    expect(costs.get_by_role("link").first).to_have_attribute("href", LINK)
     expect(shown.get_by_role("region", name="Quarantine")).to_contain_text("high_below_low")
     expect(shown.get_by_role("region", name="News feeds")).to_contain_text("yahoo")
     expect(shown.get_by_text("The Dagster UI is not running")).to_be_visible()
     run = shown.get_by_role("region", name="Last trainings and forecasts").get_by_role("link").first
-    assert (run.get_attribute("href") or "").startswith("http://127.0.0.1:3000/runs/")
+    expect(run).to_have_attribute("href", LINK)
     page.shot("operations-light")
 
 

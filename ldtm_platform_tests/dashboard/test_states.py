@@ -6,6 +6,8 @@ import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Browser, expect
 
+from ldtm_platform.dashboard.page import Place
+from ldtm_platform.dashboard.pages import ticker_view
 from ldtm_platform.postgres.server import Connection
 from ldtm_platform.settings import Settings
 from ldtm_platform.stack.readers import reader_url
@@ -45,6 +47,19 @@ def test_what_is_not_there_is_said_with_a_command(page: Watched, query: str, wor
     here = page.open(query)
     expect(here.locator(".state")).to_contain_text(words)
     expect(here.locator(".state code").first).to_have_text(command)
+
+
+def test_a_ticker_whose_training_was_skipped_is_told_why(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO ldtm_run_log (ticker, run_at, mode, status, error_msg) "
+                "VALUES ('AAPL', now(), 'train', 'skipped', 'AAPL has 76 feature rows, 252 are needed')"
+            )
+        )
+    told = str(ticker_view.page(Settings()).layout(Place(ticker_view.KEY, ticker="AAPL"), engine))
+    assert "No forecast of AAPL yet" in told
+    assert "The last training said: AAPL has 76 feature rows, 252 are needed." in told
 
 
 def test_with_the_database_gone_the_page_stays_says_so_and_comes_back(

@@ -8,8 +8,10 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
+from ldtm_platform.definitions import defs
 from ldtm_platform.defs.checks import markdown_table, named_tickers, opinion
 from ldtm_platform.defs.partitions import TICKERS
+from ldtm_platform.defs.reporting import range_tags
 from ldtm_platform.postgres.server import Connection
 from ldtm_platform_tests.defs.bench import Bench, bench
 from ldtm_platform_tests.prices_folder import drop_sessions, write_prices
@@ -100,6 +102,29 @@ def test_no_session_is_forecast_while_features_lag_behind_the_bars_of_most(fleet
     stopped = fleet.run("daily_inference", partition="2024-07-30")
     assert verdicts(stopped)["features_reach_their_bars"][:2] == (False, dg.AssetCheckSeverity.ERROR)
     assert query(fleet.engine, "SELECT 1 FROM ldtm_predictions") == []
+
+
+def test_what_follows_in_a_run_of_several_assets_is_checked_and_made(fleet: Bench) -> None:
+    both = {dg.AssetKey("market_data_daily"), dg.AssetKey("engineered_features")}
+    chosen_in_the_ui = defs.resolve_implicit_global_asset_job_def().get_subset(asset_selection=both)
+    run = chosen_in_the_ui.execute_in_process(
+        instance=fleet.instance, tags=range_tags(FLEET[0], FLEET[-1]), raise_on_error=False
+    )
+    assert run.success
+    assert {"bars_are_sound", "bars_cover_every_session", "features_reach_their_bars"} <= verdicts(run).keys()
+    assert rows_of_features(fleet) > 0
+    for asset in ("market_data_daily", "engineered_features"):
+        assert sorted(map(str, fleet.materializations(asset))) == sorted(FLEET)
+        assert fleet.metadata(asset, FLEET[0])["state"] == "ok"
+
+
+def test_a_training_ends_with_the_question_whether_it_helped(fleet: Bench) -> None:
+    fleet.on_range("market_data_ingest", FLEET[0], FLEET[0])
+    fleet.on_range("feature_engineering", FLEET[0], FLEET[0])
+    run = fleet.on_range("full_retrain", FLEET[0], FLEET[0], ldtm_checkpoints={"epochs": 1})
+    assert run.success
+    assert "models_beat_tomorrow_is_today" in verdicts(run)
+    assert fleet.materializations("ldtm_checkpoints") == [FLEET[0]]
 
 
 def test_a_large_move_warns_and_refused_rows_are_counted(fleet: Bench, tmp_path: Path) -> None:

@@ -153,8 +153,12 @@ def test_status_names_missing_late_and_failed_hours_with_the_command_that_mends_
     (tmp_path / "hours" / "AMD.csv").unlink()
     fleet.on_range("hourly_ingest", FLEET[0], FLEET[-1])
     told = with_hours(empty, fleet.engine, FLEET)
-    (problem,) = told.problems
-    assert problem.what.startswith("AMD: hourly bars failed: AMD is in no file of ")
+    assert told.problems == ()
+    assert told.notes == ("1 tickers have no hourly bars in their source: AMD",)
+    (tmp_path / "hours" / "AMD.csv").write_text("Not Found")
+    fleet.on_range("hourly_ingest", FLEET[0], FLEET[-1])
+    (problem,) = with_hours(empty, fleet.engine, FLEET).problems
+    assert problem.what.startswith("AMD: hourly bars failed: ")
     assert problem.mend == "ldtm ingest --ticker AMD"
     assert told.stages.rows() == [("hourly bars", 2, 3, LAST, LAST)]
 

@@ -210,6 +210,13 @@ def test_a_fleet_that_is_too_good_is_told_and_an_ordinary_or_young_one_is_not(
     assert len(found) == told
 
 
+def test_a_price_that_never_moves_is_scored_and_told_without_a_direction() -> None:
+    still = SNAPSHOTS.with_columns(next_day_actual=pl.col("run_date_close"))
+    row = scores(still, LAST, "next_day").row(0, named=True)
+    assert (row["directions"], row["rel_mae"], row["score"]) == (0, None, 0.0)
+    assert "no direction to compare, no error to compare" in confidence_sentence(row)
+
+
 def test_the_sentence_names_every_part() -> None:
     row = scores(SNAPSHOTS, LAST, "next_monday").row(0, named=True)
     sentence = confidence_sentence(row)

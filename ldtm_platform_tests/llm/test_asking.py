@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from ldtm_platform.llm import asking, cite
+from ldtm_platform.llm import asking, cite, shapes, terminal
 from ldtm_platform.llm.asking import Answer, Called, Event, Given, Partial, ask
 from ldtm_platform.llm.context import QuestionRefused, gather, tickers_in
 from ldtm_platform.llm.endpoint import Endpoint
@@ -227,6 +227,25 @@ def test_tickers_and_groups_are_found_in_a_question(question: str, tickers: Sequ
     assert tickers_in(question, load_universe()) == tickers
 
 
+def test_a_small_group_is_given_once(engine: sa.Engine) -> None:
+    (semis,) = (each for each in gather(Toolbox(engine, UNIVERSE, "semis"), "Which is best?").results if is_list(each))
+    assert semis.total == len(rows_of(semis))
+
+
+def is_list(result: shapes.Result) -> bool:
+    return isinstance(result, shapes.Predictions)
+
+
+def test_a_table_keeps_tickers_and_sessions_however_wide_it_is(
+    engine: sa.Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = gather(Toolbox(engine, UNIVERSE), "history of AAPL").results
+    terminal.tables([each for each in results if isinstance(each, shapes.History)])
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("AAPL")]
+    assert len(rows) > 5
+    assert all(line.split()[1].startswith("2026-") for line in rows)
+
+
 def test_the_context_keeps_to_its_budget_and_knows_only_what_it_gives(engine: sa.Engine) -> None:
     box = Toolbox(engine, UNIVERSE)
     large, small = (gather(box, "news and history of AAPL", tokens=tokens) for tokens in (4_000, 400))
@@ -242,5 +261,8 @@ def test_the_badge_says_plainly_what_skill_there_is(engine: sa.Engine) -> None:
     worse = [row.model_copy(update={"skill": -0.1, "n": 50}) for row in fleet]
     assert cite.badge(worse).endswith("Verdict: no skill.")
     few = [row.model_copy(update={"n": 5, "last_run_date": date(2026, 4, 22)}) for row in fleet]
-    assert "not enough evidence (n=5)" in cite.badge(few)
+    assert "not enough evidence (n=5," in cite.badge(few)
+    evening = [row.model_copy(update={"n": 103, "skill": 0.2, "first_run_date": row.last_run_date}) for row in fleet]
+    assert cite.badge(evening).count("not enough evidence (n=103, sessions 1)") == len(fleet)
+    assert "Verdict" not in cite.badge(evening)
     assert "no forecast has matured" in cite.badge(())

@@ -105,12 +105,22 @@ def test_the_vendors_word_counts_once_some_sessions_have_passed(listed: sa.Engin
     assert "acme says 'may be delisted'" in outcome.message
 
 
+def test_a_vendor_that_knows_nobody_any_more_delists_nobody(listed: sa.Engine) -> None:
+    class Moved(Market):
+        def fetch(self, requests: Sequence[BarRequest]) -> Iterator[TickerBars]:
+            yield from (no_answer(request.ticker, "acme says HTTP 404", gone=True) for request in requests)
+
+    outcomes = evening(listed, Moved(None), after(20))
+    assert {ticker: outcome.state for ticker, outcome in outcomes.items()} == dict.fromkeys(FLEET, "failed")
+
+
 def test_a_ticker_that_never_had_a_bar_is_unknown_and_not_delisted(engine: sa.Engine) -> None:
     assert evening(engine, Market(LAST, "unknown"), after(20))["NVDA"].state == "failed"
 
 
 def test_yahoos_recorded_word_makes_a_delisting(listed: sa.Engine, shared_data: Path) -> None:
     gone = (shared_data / "wire" / "yahoo" / "body_chart_404_delisted.json").read_bytes()
+    evening(listed, Market(None), after(5), "AMGN")
     with listed.begin() as connection:
         connection.execute(sa.text("UPDATE market_data_status SET source = 'yahoo', price_basis = 'split_adjusted'"))
     with serving(lambda _: Reply(404, gone)) as server:

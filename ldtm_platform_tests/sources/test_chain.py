@@ -62,7 +62,7 @@ def test_who_the_first_cannot_serve_is_asked_of_the_next(tmp_path: Path) -> None
 
 def test_a_source_that_cannot_be_used_leaves_everyone_to_the_next(tmp_path: Path) -> None:
     answers = fetched(ChainSource([Gone(), folder(tmp_path)]), "C", "D")
-    assert answers["C"].source == "folder"
+    assert (answers["C"].source, answers["C"].note) == ("folder", "gone: the key was refused")
     assert "the key was refused" in (answers["D"].error or "")
     with pytest.raises(SourceError, match=r"gone: the key was refused; gone"):
         fetched(ChainSource([Gone(), Gone()]), "C")
@@ -150,6 +150,11 @@ def test_sessions_that_the_first_leaves_out_come_from_the_next_and_say_so(engine
     assert len(stored["silent-simulated"]) == 18
     (alone,) = MARKET.fetch([BarRequest("A", START, END)])
     assert reads.bars(engine, ["A"]).equals(alone.bars)
+
+
+def test_a_ticker_that_the_next_served_says_who_did_not(engine: sa.Engine) -> None:
+    outcome = ingested(engine, ChainSource([Gone(), MARKET]))
+    assert (outcome.state, outcome.source, outcome.message) == ("ok", "simulated", "gone: the key was refused")
 
 
 def test_only_what_is_missing_is_asked_of_the_next(tmp_path: Path) -> None:

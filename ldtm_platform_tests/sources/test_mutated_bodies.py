@@ -156,7 +156,8 @@ def test_a_mutated_market_is_ingested_twice_without_a_bad_row(
         told = answers(shared_data / "wire", tmp_path, seed=seed, count=len(tickers))
         source = Answered([renamed(answer, ticker) for answer, ticker in zip(told, tickers, strict=True)], basis)
         outcomes = list(ingest(engine, source, tickers, since=RANGE[0], through=THROUGH, now=now))
-        assert [outcome.ticker for outcome in outcomes] == tickers
+        # One outcome each; the quiet ones come last, when the newest bars of the others are known.
+        assert sorted(outcome.ticker for outcome in outcomes) == sorted(tickers)
         assert all(outcome.message for outcome in outcomes if outcome.state != "ok")
     stored = reads.bars(engine, tickers)
     _, bad = split_good_and_bad(stored, THROUGH)

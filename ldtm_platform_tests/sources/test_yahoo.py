@@ -40,6 +40,14 @@ def body(symbol: str = "AAPL", **changed: object) -> bytes:
     return json.dumps({"chart": {"result": [result], "error": None}}).encode()
 
 
+def test_an_error_that_is_not_about_the_ticker_does_not_make_it_unknown() -> None:
+    told = {"chart": {"result": None, "error": {"code": "Unauthorized", "description": "Invalid Crumb"}}}
+    with serving(lambda _: Reply(body=json.dumps(told).encode())) as server:
+        source = YahooSource(base_url=server.url, patience=QUICK, per_second=1000)
+        (answer,) = source.fetch([BarRequest("AAPL", *EVER)])
+    assert (answer.gone, answer.error) == (False, "AAPL: yahoo says 'Invalid Crumb'")
+
+
 @pytest.mark.parametrize(
     ("name", "ticker", "rows", "first", "close"),
     [

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import date
 
 import polars as pl
+import pytest
 import sqlalchemy as sa
 
 from ldtm_platform.warehouse import reads, remembered
@@ -36,6 +37,23 @@ def test_it_is_read_once_until_a_prediction_is_written(engine: sa.Engine) -> Non
     # The old one at once, while the new one is being read.
     assert remembered.prediction_skill(engine) is first
     assert eventually(lambda: remembered.prediction_skill(engine)["n"].sum() == first["n"].sum() + 1)
+
+
+def test_a_server_reads_before_anybody_asks(engine: sa.Engine) -> None:
+    fill(engine, tickers=("AAPL",), sessions=sessions_through(LAST, 10))
+    remembered.begin(engine).join()
+    asked: list[str] = []
+    sa.event.listen(engine, "before_cursor_execute", lambda _c, _k, statement, *_: asked.append(statement))
+    assert remembered.prediction_skill(engine)["n"].sum() > 0
+    assert not any("ldtm_prediction_errors" in statement for statement in asked)
+
+
+def test_without_a_database_the_first_caller_reads() -> None:
+    nowhere = sa.create_engine("postgresql+psycopg://127.0.0.1:1/ldtm")
+    remembered.begin(nowhere).join()
+    with pytest.raises(sa.exc.OperationalError):
+        remembered.prediction_skill(nowhere)
+    nowhere.dispose()
 
 
 def test_engines_do_not_share_what_they_remember(engine: sa.Engine) -> None:

@@ -15,6 +15,7 @@ from ldtm_platform.evaluation.confidence import (
     wilson_interval,
 )
 
+ERRORS = ("avg_abs_pct_error", "persistence_avg_abs_pct_error")
 _WHISKERS = {"type": "data", "symmetric": False, "color": GREY, "thickness": 1, "width": 2}
 
 
@@ -60,6 +61,26 @@ def ranked(accuracy: pl.DataFrame, directions: pl.DataFrame, confidence: pl.Data
         .sort("shrunk_pct", "ticker", descending=[True, False], nulls_last=True)
         .with_row_index("rank", offset=1)
     )
+
+
+def pooled(board: pl.DataFrame, name: str) -> float | None:
+    """The mean of a column of `ranked` over forecasts, not over tickers; None without any."""
+    known = board.drop_nulls(name)
+    days = int(known["evaluated_days"].sum())
+    return float((known[name] * known["evaluated_days"]).sum()) / days if days else None
+
+
+def standing(board: pl.DataFrame) -> tuple[float | None, int]:
+    """The skill of all forecasts of `ranked` together, and the n that it rests on.
+
+    That is the forecasts; but of a skill above 0 the sessions, while they are too few: on each of them all tickers have
+    the same luck, and a good month of a fleet is no evidence yet.
+    """
+    own, naive = (pooled(board, name) for name in ERRORS)
+    skill = 1 - own / naive if own is not None and naive else None
+    sessions = int(board.select(pl.col("evaluated_days").max()).item() or 0)
+    flatters = skill is not None and skill > 0 and sessions < MIN_EVIDENCE
+    return skill, sessions if flatters else int(board["evaluated_days"].sum())
 
 
 def record_figure(confidence: pl.DataFrame) -> dict[str, Any]:

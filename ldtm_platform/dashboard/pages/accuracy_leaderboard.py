@@ -21,25 +21,59 @@ KEY, TITLE = "accuracy_leaderboard", "Accuracy Leaderboard"
 _COLUMNS = (
     column("rank", "#", kind="count", minWidth=60, maxWidth=70),
     column("ticker", "Ticker", pinned="left", minWidth=84, maxWidth=110, cellRenderer="TickerLink", filter=True),
-    column("shrunk_pct", "Shrunk", kind="percent", minWidth=100, sort="desc",
-           tip="The hit rate drawn to the base rate by a Beta prior: the order of this table"),
+    column(
+        "shrunk_pct",
+        "Shrunk",
+        kind="percent",
+        minWidth=100,
+        sort="desc",
+        tip="The hit rate drawn to the base rate by a Beta prior: the order of this table",
+    ),
     column("hits_of_n", "Hits / n", minWidth=96, tip="Right next-day directions of the last 30 calendar days"),
     column("direction_accuracy_pct", "Raw", kind="percent", minWidth=96, tip="Hits over n: mostly luck at this n"),
     column("interval", "95 % interval", minWidth=124, tip="Wilson interval of the raw rate"),
     column("avg_abs_pct_error", "Error", kind="percent", minWidth=96, tip="Mean absolute next-day error"),
-    column("persistence_avg_abs_pct_error", "Tomorrow-is-today", kind="percent", minWidth=150,
-           tip="Persistence's mean absolute error on the same sessions"),
-    column("skill_pct", "Skill, 30 days", kind="skill", minWidth=150, n="evaluated_days",
-           tip="1 − error / tomorrow-is-today's error"),
-    column("record_skill_pct", "Skill, record", kind="skill", minWidth=150, n="record_evaluated",
-           tip="The same over the whole record, up to two years"),
+    column(
+        "persistence_avg_abs_pct_error",
+        "Tomorrow-is-today",
+        kind="percent",
+        minWidth=150,
+        tip="Persistence's mean absolute error on the same sessions",
+    ),
+    column(
+        "skill_pct",
+        "Skill, 30 days",
+        kind="skill",
+        minWidth=150,
+        n="evaluated_days",
+        tip="1 − error / tomorrow-is-today's error",
+    ),
+    column(
+        "record_skill_pct",
+        "Skill, record",
+        kind="skill",
+        minWidth=150,
+        n="record_evaluated",
+        tip="The same over the whole record, up to two years",
+    ),
     column("record", "Record", minWidth=110, tip="Hits / n over the whole record, up to two years"),
     column("confidence", "Confidence", kind="score", minWidth=110, tip="0 to 100, next day; … is not enough evidence"),
-    column("avg_abs_pct_error_weekly", "Monday error", kind="percent", minWidth=120,
-           tip="Mean absolute error of the next-Monday forecasts"),
-    column("replayed_pct", "Replay", kind="percent", digits=0, minWidth=90,
-           tip="How much was forecast afterwards, from what was known then"),
-)  # fmt: skip
+    column(
+        "avg_abs_pct_error_weekly",
+        "Monday error",
+        kind="percent",
+        minWidth=120,
+        tip="Mean absolute error of the next-Monday forecasts",
+    ),
+    column(
+        "replayed_pct",
+        "Replay",
+        kind="percent",
+        digits=0,
+        minWidth=90,
+        tip="How much was forecast afterwards, from what was known then",
+    ),
+)
 
 
 def page(settings: Settings) -> Page:
@@ -114,7 +148,7 @@ def _luck(board: pl.DataFrame) -> Component:
 def _tiles(shown: pl.DataFrame, board: pl.DataFrame) -> list[Component]:
     hits, n = int(shown["correct_directions"].sum()), int(shown["evaluated_directions"].sum())
     days = int(shown["evaluated_days"].sum())
-    own, naive = (_pooled(shown, name) for name in ("avg_abs_pct_error", "persistence_avg_abs_pct_error"))
+    own, naive = (leaderboard.pooled(shown, name) for name in leaderboard.ERRORS)
     replayed = int(shown["replayed_days"].sum())
     return [
         tiles.tile(
@@ -125,7 +159,7 @@ def _tiles(shown: pl.DataFrame, board: pl.DataFrame) -> list[Component]:
         tiles.tile("Base rate", percent(board["base_rate_pct"][0], 1), "always saying the commoner direction"),
         tiles.tile(
             "Error, pooled",
-            tiles.skill_badge(_pooled_skill(shown), days),
+            tiles.skill_badge(*leaderboard.standing(shown)),
             f"{percent(own)} beside tomorrow-is-today's {percent(naive)}",
         ),
         tiles.tile(
@@ -136,18 +170,6 @@ def _tiles(shown: pl.DataFrame, board: pl.DataFrame) -> list[Component]:
     ]
 
 
-def _pooled_skill(shown: pl.DataFrame) -> float | None:
-    own, naive = (_pooled(shown, name) for name in ("avg_abs_pct_error", "persistence_avg_abs_pct_error"))
-    return 1 - own / naive if own is not None and naive else None
-
-
-def _pooled(shown: pl.DataFrame, name: str) -> float | None:
-    """The mean of a column over forecasts, not over tickers."""
-    known = shown.drop_nulls(name)
-    days = int(known["evaluated_days"].sum())
-    return float((known[name] * known["evaluated_days"]).sum()) / days if days else None
-
-
 def _table(shown: pl.DataFrame, board: pl.DataFrame) -> Component:
     low, high = (pl.col(name).round(0).cast(pl.Int64).cast(pl.String) for name in ("low_pct", "high_pct"))
     rows = shown.with_columns(
@@ -156,7 +178,7 @@ def _table(shown: pl.DataFrame, board: pl.DataFrame) -> Component:
         record=pl.format("{} / {}", "record_hits", "record_n"),
     )
     n = _most(board, "evaluated_days")
-    verdict = tiles.verdict(_pooled_skill(shown), int(shown["evaluated_days"].sum()))
+    verdict = tiles.verdict(*leaderboard.standing(shown))
     single = "" if n >= tiles.ENOUGH else f" For a single ticker {n} sessions are not enough evidence yet."
     return grids.grid(
         "leaderboard",

@@ -81,8 +81,10 @@ def _register(app: Dash, engine: sa.Engine, settings: Settings) -> None:
     )
     async def asked(_clicks: int, question: str | None, place: dict[str, str | None]) -> None:
         key = str(place["key"])
-        if task := running.get(key):
-            task.cancel()
+        if before := running.pop(key, None):
+            before.cancel()
+            # Its last words come before the first of this one.
+            await asyncio.wait([before])
         if len(running) >= MOST_AT_ONCE:
             set_props("llm-status", {"children": "Too many questions are being answered: ask again in a moment."})
             return
@@ -91,6 +93,9 @@ def _register(app: Dash, engine: sa.Engine, settings: Settings) -> None:
         running[key] = task
         try:
             await asyncio.wait([task])
+            if not task.cancelled():
+                # A defect of ours is shown as on every page.
+                task.result()
         finally:
             task.cancel()
             if running.get(key) is task:
@@ -190,8 +195,11 @@ def _sentence(trouble: str) -> str:
 
 
 def _not_set(trouble: str) -> Component:
-    why = f"{_sentence(trouble)} Until then a question shows the tables that it is about."
-    return states.empty("No language model yet", why, ("LLM_BASE_URL=http://127.0.0.1:8080/v1 ldtm dashboard",))
+    why = (
+        f"{_sentence(trouble)} Set it in the environment or in .env and start the platform again. Until then a "
+        "question shows the tables that it is about."
+    )
+    return states.empty("No language model yet", why, ("LLM_BASE_URL=http://127.0.0.1:8080/v1 ldtm up",))
 
 
 def _form(group: str | None) -> Component:

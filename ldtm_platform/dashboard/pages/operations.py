@@ -33,8 +33,8 @@ _RUNS = (
     column("tickers", "Tickers", kind="count", minWidth=84),
     column("failed", "Failed", kind="count", minWidth=80),
     column("skipped", "Skipped", kind="count", minWidth=84),
-    column("median_sec", "Median s a ticker", kind="number", minWidth=130, tip="Seconds of the median ticker"),
-    column("longest_sec", "Longest s", kind="number", minWidth=100),
+    column("median_sec", "Median s", kind="number", digits=3, minWidth=104, tip="Seconds of the median ticker"),
+    column("longest_sec", "Longest s", kind="number", digits=3, minWidth=100, tip="Seconds of the slowest ticker"),
     column("model_sec", "Sum s", kind="number", minWidth=90, tip="Seconds of all tickers, added up"),
     column("why", "First that failed or was skipped", minWidth=240, flex=3),
     column("run", "Run", minWidth=100, pinned="right", maxWidth=110, cellRenderer="RunLink"),
@@ -103,6 +103,7 @@ def page(settings: Settings) -> Page:
                 head,
                 tiles.tiles(_tiles(freshness)),
                 _problems(status.problems),
+                *(html.P(f"Nothing to mend: {note}", className="section-note") for note in status.notes[:12]),
                 _runs(operations.recent_runs(engine, last=LAST_RUNS), ui),
                 stage_costs(reads.stage_costs(engine), ui),
                 _place_for_dagster(),
@@ -150,7 +151,7 @@ def _tiles(freshness: pl.DataFrame) -> list[Component]:
 
 def _problems(problems: tuple[Problem, ...]) -> Component:
     if not problems:
-        return html.P("Nothing is late, missing or failed.", className="section-note")
+        return html.P("No bar is late, no target overdue, no ingest or training failed.", className="section-note")
     listed = [html.Li([f"{each.what} ", html.Code(each.mend)]) for each in problems[:12]]
     more = [html.Li(f"and {len(problems) - 12} more: ldtm status lists all")] if len(problems) > 12 else []
     return dmc.Paper(
@@ -196,9 +197,7 @@ def _feeds(engine: sa.Engine) -> Component:
         return states.empty("No news feeds", why, ("LDTM_NEWS=yahoo,nasdaq,google ldtm up",))
     addresses, checked = operations.feeds_read(engine).row(0)
     when = _instant(checked) if checked else MISSING
-    note = f"{plural(addresses, 'address')[:-1]}es known, last read {when} UTC." if addresses != 1 else (
-        f"One address known, last read {when} UTC."
-    )  # fmt: skip
+    note = f"{addresses:,} feed {'address' if addresses == 1 else 'addresses'} known, last read {when} UTC."
     return grids.grid("operations-feeds", _FEEDS, _told(frame.rows(named=True)), title="News feeds", note=note)
 
 
@@ -212,10 +211,8 @@ def _from_dagster(found: Seen, ui: str) -> Component:
     said = f"{len(checks)} of {plural(found.checks, 'check')} that ran last failed."
     sections: list[Component] = [html.P([said, " ", html.A("Open the Dagster UI", href=ui, target="_blank")])]
     if checks:
-        sections.append(
-            grids.grid("operations-checks", _CHECKS, _told(checks), title="Failed checks",
-                       note="What should hold of the data and does not, when it was last looked at.")
-        )  # fmt: skip
+        note = "What should hold of the data and does not, when it was last looked at."
+        sections.append(grids.grid("operations-checks", _CHECKS, _told(checks), title="Failed checks", note=note))
     note = "The newest runs of all jobs, by the Dagster UI."
     sections.append(grids.grid("operations-jobs", _DAGSTER_RUNS, _told(runs), title="Last runs", note=note))
     return html.Div(sections)
@@ -227,8 +224,7 @@ def _run_link(run_id: str | None, ui: str) -> dict[str, str]:
 
 def _told(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Instants as text to the minute, days as ISO text."""
-    return [{name: _instant(value) if isinstance(value, datetime) else value for name, value in row.items()}
-            for row in rows]  # fmt: skip
+    return [{name: _instant(it) if isinstance(it, datetime) else it for name, it in row.items()} for row in rows]
 
 
 def _instant(value: datetime) -> str:

@@ -50,7 +50,8 @@ def page(settings: Settings) -> Page:
         ticker = place.ticker or next(iter(screens.forecast_tickers(engine)), listed[0])
         view = read_view(engine, ticker, place.session)
         if view is None:
-            return html.Div([_head(listed, ticker, None, place), _nothing(ticker, listed, place)])
+            tried = screens.model_card(engine, ticker)
+            return html.Div([_head(listed, ticker, None, place), _nothing(ticker, listed, place, tried)])
         return html.Div([_head(listed, ticker, view, place), *_body(view)])
 
     return Page(KEY, TITLE, layout, no_callbacks)
@@ -110,13 +111,16 @@ def _line(view: View | None, place: Place) -> Component | None:
     return states.as_of(run_date, n=scored.height, notes=notes)
 
 
-def _nothing(ticker: str, listed: tuple[str, ...], place: Place) -> Component:
+def _nothing(ticker: str, listed: tuple[str, ...], place: Place, tried: pl.DataFrame) -> Component:
     if place.ticker and ticker not in listed:
         why = f"The universe file lists no {ticker}. Choose another ticker above, or add it to a group of that file."
         return states.empty(f"No ticker {ticker}", why, ("ldtm universe",))
     if place.session:
         why = f"There is no forecast of {ticker} on {place.session} or before."
         return states.empty("Nothing was forecast by then", why, ("ldtm pipeline",))
+    if tried.height and tried["version"][0] is None:
+        why = f"It has no model. The last training said: {tried['last_training_message'][0]}."
+        return states.empty(f"No forecast of {ticker} yet", why, (f"ldtm train --ticker {ticker}",))
     why = "Prices, a trained model and one evening's run are needed, in this order. The demo does all three."
     commands = (f"ldtm ingest --ticker {ticker}", f"ldtm train --ticker {ticker}", "ldtm pipeline", states.DEMO)
     return states.empty(f"No forecast of {ticker} yet", why, commands)
@@ -156,7 +160,9 @@ def _tiles(view: View) -> list[Component]:
 def _came(chosen: dict[str, Any], horizon: str, close: float | None) -> Component:
     predicted, actual = chosen[f"{horizon}_close_pred"], chosen[f"{horizon}_actual"]
     said = change(100 * (predicted / close - 1)) if predicted and close else "no forecast"
-    came = "not known yet" if actual is None else f"came {money(actual)}, {change(100 * (actual / close - 1))}"
+    came = "not known yet" if actual is None else f"came {money(actual)}"
+    if actual is not None and close:
+        came += f", {change(100 * (actual / close - 1))}"
     return html.Span([html.Span(said), html.Br(), html.Span(came)])
 
 
