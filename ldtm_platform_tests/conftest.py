@@ -19,6 +19,15 @@ DRIVER = "postgresql+psycopg"
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
+# Single tests of these take a minute or two: begun last, one of two workers would wait for the other.
+LONG = ("spine/test_interruption", "cli/test_up", "cli/test_commands")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest modules first (with --no-loadscope-reorder in pyproject.toml)."""
+    items.sort(key=lambda item: not any(name in item.nodeid for name in LONG))
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[Connection]:
     # A short path: a unix socket's may not be longer than 107 bytes.
