@@ -33,6 +33,7 @@ def create_router(settings: Settings, engine: sa.Engine) -> APIRouter:
 
 def _add_tools(router: APIRouter, call: Call) -> None:
     """What a language model may ask for too: the same checks, reads and shapes."""
+    # The tool's name says which shape comes back, which types cannot: hence the ignores. FastAPI checks the shape.
 
     @router.get("/predictions")
     def predictions(asked: Annotated[shapes.PredictionsAsked, Query()]) -> results.Predictions:
