@@ -24,13 +24,34 @@ SIMULATED: Mapping[str, str] = {
 }
 
 
+# What only a power cut would show, and what runs beside the tests.
+NO_WAITING = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
+
+
+def never_wait_for_the_disk(server: Connection) -> None:
+    """Let a server of tests trust the operating system with its files; kills of processes it survives as before."""
+    for name, value in NO_WAITING.items():
+        statement(server, f"ALTER SYSTEM SET {name} = {value}")
+    statement(server, "SELECT pg_reload_conf()")
+
+
 @contextmanager
 def scratch_database(server: Connection, template: str) -> Iterator[str]:
     """The URL of a fresh migrated database, dropped on leaving."""
     name = f"test_{uuid4().hex[:12]}"
-    _execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
+    statement(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
     yield server.url(name, driver=DRIVER)
-    _execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+    statement(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def statement(server: Connection, text: str) -> None:
+    """Execute a statement that stands in no transaction, as the server's owner."""
+    engine = sa.create_engine(
+        server.url("postgres", driver=DRIVER), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool
+    )
+    with engine.connect() as connection:
+        connection.execute(sa.text(text))
+    engine.dispose()
 
 
 @contextmanager
@@ -40,12 +61,3 @@ def environment(variables: Mapping[str, str]) -> Iterator[None]:
         for name, value in variables.items():
             patch.setenv(name, value)
         yield
-
-
-def _execute(server: Connection, statement: str) -> None:
-    engine = sa.create_engine(
-        server.url("postgres", driver=DRIVER), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool
-    )
-    with engine.connect() as connection:
-        connection.execute(sa.text(statement))
-    engine.dispose()

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from ldtm_platform_tests.cli.home import Home, Said, new_home
+from ldtm_platform_tests.cli.forked import Said
+from ldtm_platform_tests.cli.home import Home, new_home
 
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "init-db": ("init-db",),

@@ -14,7 +14,8 @@ import pytest
 from mcp import ClientSession
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
-from ldtm_platform_tests.cli.home import LDTM, Home, Said, new_home
+from ldtm_platform_tests.cli.forked import Said
+from ldtm_platform_tests.cli.home import LDTM, Home, new_home
 from ldtm_platform_tests.generated_history import fill, sessions_through
 from ldtm_platform_tests.llm.dialects import vllm
 from ldtm_platform_tests.llm.model_server import Asked, Reply, chunk, event, serving

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from ldtm_platform_tests.cli.home import Home, Said, new_home
+from ldtm_platform_tests.cli.forked import Said
+from ldtm_platform_tests.cli.home import Home, new_home
 from ldtm_platform_tests.cli.test_up import up
 from ldtm_platform_tests.scratch import DRIVER
 from ldtm_platform_tests.secrets.planted import PLANTED, SETTINGS, Echo
