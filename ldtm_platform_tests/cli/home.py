@@ -76,15 +76,12 @@ class Home:
 
 
 @contextmanager
-def new_home(*, empty: bool = False, **settings: str) -> Iterator[Home]:
-    """A fresh home, removed with its server on leaving; empty: its first command makes the server too."""
+def new_home(**settings: str) -> Iterator[Home]:
+    """A fresh home, removed with its server on leaving; the first command makes the server."""
     # A short path that the server's account may enter: see postgres/conftest.py.
     path = Path(tempfile.mkdtemp(prefix="ldtm-cli-"))
     path.chmod(0o755)
     (path / "universe.toml").write_text(UNIVERSE)
-    if not empty:
-        # With its owner, who is the server's account.
-        subprocess.run(["cp", "-a", _new_server(), path / "postgres"], check=True)
     own = {**SIMULATED, "LDTM_HOME": str(path), "LDTM_UNIVERSE": str(path / "universe.toml"), **settings}
     home = Home(path, own)
     try:
@@ -93,6 +90,15 @@ def new_home(*, empty: bool = False, **settings: str) -> Iterator[Home]:
         if (path / "postgres" / "data").exists():
             home.postgres.stop()
         shutil.rmtree(path)
+
+
+@contextmanager
+def quick_home(**settings: str) -> Iterator[Home]:
+    """A fresh home with a server that was made before and that does not wait for the disk."""
+    with new_home(**settings) as home:
+        # With its owner, who is the server's account.
+        subprocess.run(["cp", "-a", _new_server(), home.path / "postgres"], check=True)
+        yield home
 
 
 @cache

@@ -22,7 +22,7 @@ def home() -> Iterator[Home]:
         for probe in (ui, dashboard):
             probe.bind(("127.0.0.1", 0))
         ports = {"LDTM_UI_PORT": str(ui.getsockname()[1]), "LDTM_DASHBOARD_PORT": str(dashboard.getsockname()[1])}
-    with new_home(empty=True, **ports) as fresh:
+    with new_home(**ports) as fresh:
         yield fresh
         for process in processes(fresh):
             process.kill()

@@ -23,7 +23,7 @@ SECRET = "s3cret of mine"
 
 @pytest.fixture
 def home() -> Iterator[Home]:
-    with new_home(empty=True) as fresh:
+    with new_home() as fresh:
         yield fresh
 
 
