@@ -44,6 +44,12 @@ def machine() -> str:
     return f"{processor}, {os.cpu_count()} cores, Python {platform.python_version()}, {day}"
 
 
+def processor_features() -> frozenset[str]:
+    """What the processor can, in Linux's words ("avx512_bf16"); nothing where that is not known."""
+    lines = [line.split(":")[1].split() for line in _cpuinfo() if line.startswith(("flags", "Features"))]
+    return frozenset(lines[0] if lines else ())
+
+
 def _cpuinfo() -> list[str]:
     path = Path("/proc/cpuinfo")
     return path.read_text().splitlines() if path.exists() else []

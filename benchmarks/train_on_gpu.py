@@ -1,8 +1,8 @@
 """Train a fleet as stacks on one device, beside the loop that takes ticker after ticker there: times and quality.
 
-    python benchmarks/train_on_gpu.py                                    simulated prices, the first GPU
-    python benchmarks/train_on_gpu.py --prices daily.parquet             real ones: ticker, date, open .. volume
-    python benchmarks/train_on_gpu.py --device cpu --tickers 3 --quick   a small run of every part, anywhere
+    python -m benchmarks.train_on_gpu                                    simulated prices, the first GPU
+    python -m benchmarks.train_on_gpu --prices daily.parquet             real ones: ticker, date, open .. volume
+    python -m benchmarks.train_on_gpu --device cpu --tickers 3 --quick   a small run of every part, anywhere
 
 Prints a table under the device's name, and writes the numbers as JSON where --json says. Times include everything
 from histories in memory to scored weights.
@@ -18,8 +18,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import torch
-from prices import histories_of
 
+from benchmarks.prices import histories_of
 from ldtm_platform.fleet.device import resolve_device
 from ldtm_platform.fleet.engine import Engine, OneByOne
 from ldtm_platform.fleet.results import Trained
