@@ -20,6 +20,7 @@ from pathlib import Path
 
 from benchmarks.goals import Benchmark, benchmarks, rows_of, verdicts
 from benchmarks.report import Row, report
+from ldtm_platform.gpu import read_cards
 
 RESULTS = Path(".artifacts") / "bench"
 # After Ctrl-C a benchmark stops its servers and removes its folders.
@@ -35,6 +36,9 @@ def main() -> None:
     troubles = []
     for each in known:
         if options.only and each.name not in options.only:
+            continue
+        if each.needs_gpu and not read_cards():
+            lines += verdicts(each, [], "no GPU here")
             continue
         path = options.into / f"{each.name}.json"
         trouble = run(each, path)

@@ -57,6 +57,7 @@ class Benchmark:
     minutes: float
     arguments: Sequence[str] = ()
     goals: Sequence[Goal] = field(default_factory=tuple)
+    needs_gpu: bool = False
 
 
 def benchmarks(path: Path = PROMISES) -> list[Benchmark]:

@@ -33,7 +33,12 @@ def report(title: str, rows: Sequence[Row], path: Path | None) -> None:
         table.add_row(*(f"{value:,.4g}" if isinstance(value, float) else str(value or "-") for value in row.values()))
     Console(width=160, highlight=False).print(table)
     if path:
-        path.write_text(json.dumps({"title": title, "machine": machine(), "rows": rows}, indent=1))
+        save(title, rows, path)
+
+
+def save(title: str, rows: Sequence[Row], path: Path) -> None:
+    """Write what a table shows as JSON."""
+    path.write_text(json.dumps({"title": title, "machine": machine(), "rows": rows}, indent=1))
 
 
 def machine() -> str:
