@@ -15,7 +15,8 @@ import sqlalchemy as sa
 
 from ldtm_platform.postgres.server import Connection, EmbeddedPostgres
 from ldtm_platform.warehouse.migrate import upgrade
-from ldtm_platform_tests.scratch import DRIVER, never_wait_for_the_disk, scratch_database, statement
+from ldtm_platform_tests.scratch import scratch_database
+from ldtm_platform_tests.servers import DRIVER, never_wait_for_the_disk, statement
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 USERS_HOME = Path(tempfile.mkdtemp(prefix="ldtm-user-"))

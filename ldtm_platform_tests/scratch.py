@@ -5,11 +5,10 @@ from contextlib import contextmanager
 from uuid import uuid4
 
 import pytest
-import sqlalchemy as sa
 
 from ldtm_platform.postgres.server import Connection
-
-DRIVER = "postgresql+psycopg"
+from ldtm_platform_tests.servers import DRIVER as DRIVER
+from ldtm_platform_tests.servers import statement
 
 # Simulated prices: enough sessions to train on, few enough to be quick. ARM lists so late that its rows do not suffice.
 SIMULATED: Mapping[str, str] = {
@@ -24,17 +23,6 @@ SIMULATED: Mapping[str, str] = {
 }
 
 
-# What only a power cut would show, and what runs beside the tests.
-NO_WAITING = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
-
-
-def never_wait_for_the_disk(server: Connection) -> None:
-    """Let a server of tests trust the operating system with its files; kills of processes it survives as before."""
-    for name, value in NO_WAITING.items():
-        statement(server, f"ALTER SYSTEM SET {name} = {value}")
-    statement(server, "SELECT pg_reload_conf()")
-
-
 @contextmanager
 def scratch_database(server: Connection, template: str) -> Iterator[str]:
     """The URL of a fresh migrated database, dropped on leaving."""
@@ -42,16 +30,6 @@ def scratch_database(server: Connection, template: str) -> Iterator[str]:
     statement(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
     yield server.url(name, driver=DRIVER)
     statement(server, f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-def statement(server: Connection, text: str) -> None:
-    """Execute a statement that stands in no transaction, as the server's owner."""
-    engine = sa.create_engine(
-        server.url("postgres", driver=DRIVER), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool
-    )
-    with engine.connect() as connection:
-        connection.execute(sa.text(text))
-    engine.dispose()
 
 
 @contextmanager

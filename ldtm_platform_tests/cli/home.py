@@ -1,6 +1,5 @@
 """A platform home of a test's own, and the `ldtm` command run on it as a user would: in a process of its own."""
 
-import atexit
 import os
 import shutil
 import subprocess
@@ -9,14 +8,14 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from ldtm_platform.postgres.server import EmbeddedPostgres
 from ldtm_platform_tests.cli.forked import Forked, Said, fork
-from ldtm_platform_tests.scratch import DRIVER, SIMULATED, never_wait_for_the_disk
+from ldtm_platform_tests.scratch import DRIVER, SIMULATED
+from ldtm_platform_tests.servers import place_server
 
 LDTM = (sys.executable, "-c", "from ldtm_platform.cli.app import main; main()")
 UNIVERSE = """
@@ -96,18 +95,5 @@ def new_home(**settings: str) -> Iterator[Home]:
 def quick_home(**settings: str) -> Iterator[Home]:
     """A fresh home with a server that was made before and that does not wait for the disk."""
     with new_home(**settings) as home:
-        # With its owner, who is the server's account.
-        subprocess.run(["cp", "-a", _new_server(), home.path / "postgres"], check=True)
+        place_server(home.path / "postgres", waits_for_the_disk=False)
         yield home
-
-
-@cache
-def _new_server() -> Path:
-    """The home of a server without a database, stopped: making one takes longer than copying it."""
-    root = Path(tempfile.mkdtemp(prefix="ldtm-new-"))
-    root.chmod(0o755)
-    atexit.register(shutil.rmtree, root)
-    server = EmbeddedPostgres(root / "postgres")
-    never_wait_for_the_disk(server.ensure())
-    server.stop()
-    return server.home
