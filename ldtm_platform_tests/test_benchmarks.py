@@ -6,9 +6,14 @@ import pytest
 
 from benchmarks import __main__ as command
 from benchmarks.goals import Benchmark, Goal, benchmarks, rows_of, verdicts
+from benchmarks.report import Row
 
 FAST = Goal("fast, s", {"what": "paint*"}, "p95", at_most=1.5)
-PAINTS = [{"what": "paint of one", "p95": 1.0}, {"what": "paint of two", "p95": 2.0}, {"what": "memory", "p95": 300.0}]
+PAINTS: list[Row] = [
+    {"what": "paint of one", "p95": 1.0},
+    {"what": "paint of two", "p95": 2.0},
+    {"what": "memory", "p95": 300.0},
+]
 
 
 @pytest.mark.parametrize(
