@@ -1,7 +1,7 @@
 """Whether training in bfloat16 gives models as good as in float32: tickers and seeds in pairs, to early stopping.
 
-    python benchmarks/arithmetic.py                                        4 tickers, 2 seeds: minutes
-    python benchmarks/arithmetic.py --tickers 102 --json arithmetic.json   the whole fleet
+    python -m benchmarks.arithmetic                                        4 tickers, 2 seeds: minutes
+    python -m benchmarks.arithmetic --tickers 102 --json arithmetic.json   the whole fleet
 
 Both arithmetics of a pair have the same windows, initial weights, batches and dropout. Shown are the differences of
 the best validation loss and of the test loss, bfloat16 minus float32, beside those that another seed makes.
@@ -16,9 +16,9 @@ from datetime import date
 from pathlib import Path
 
 import torch
-from prices import SHARED, histories_of
-from report import Row, report
 
+from benchmarks.prices import SHARED, histories_of
+from benchmarks.report import Row, report
 from ldtm_platform.fleet.native.choice import find_kernel
 from ldtm_platform.fleet.native.library import KernelPrecision
 from ldtm_platform.fleet.results import Trained

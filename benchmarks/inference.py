@@ -1,7 +1,7 @@
 """Forecast 103 tickers from checkpoints on disk: one process a ticker, a loop that loads each anew, the product's way.
 
-    python benchmarks/inference.py
-    python benchmarks/inference.py --tickers 20 --processes 3 --json out.json
+    python -m benchmarks.inference
+    python -m benchmarks.inference --tickers 20 --processes 3 --json out.json
 
 One process a ticker is measured on a few and multiplied. Everything reads the same files and gives the same closes.
 """
@@ -15,10 +15,10 @@ from pathlib import Path
 
 import polars as pl
 import torch
-from prices import histories_of
-from report import best_of, report
 from safetensors.torch import load_file
 
+from benchmarks.prices import histories_of
+from benchmarks.report import best_of, report
 from ldtm_platform.fleet.predict import predict_fleet
 from ldtm_platform.models.base import Forecast, History
 from ldtm_platform.models.checkpoint import Facts, Manifest, sha256
@@ -137,7 +137,14 @@ def _one_by_one(folder: Path, history: History, versions: dict[str, str]) -> Non
 
 
 def _process(folder: Path, only: str | None) -> None:
-    command = [sys.executable, __file__, "--child", str(folder), *(["--only", only] if only else [])]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.inference",
+        "--child",
+        str(folder),
+        *(["--only", only] if only else []),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     if not int(done.stdout):
         raise SystemExit(f"{' '.join(command)} gave no forecast:\n{done.stderr}")

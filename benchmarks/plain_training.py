@@ -1,7 +1,7 @@
 """One process that trains tickers without the fleet engine, for benchmarks/training.py: the two ways it is set beside.
 
-    python benchmarks/plain_training.py loader  EPOCHS A.npz         Dataset, DataLoader and nn.LSTM
-    python benchmarks/plain_training.py tensors EPOCHS A.npz B.npz   nn.LSTM, tensors in memory, fused AdamW, one thread
+    python -m benchmarks.plain_training loader  EPOCHS A.npz         Dataset, DataLoader and nn.LSTM
+    python -m benchmarks.plain_training tensors EPOCHS A.npz B.npz   nn.LSTM, tensors in memory, fused AdamW, one thread
 
 Each file holds the windows of one ticker. Prints the epochs run, over all files.
 """

@@ -33,7 +33,12 @@ def report(title: str, rows: Sequence[Row], path: Path | None) -> None:
         table.add_row(*(f"{value:,.4g}" if isinstance(value, float) else str(value or "-") for value in row.values()))
     Console(width=160, highlight=False).print(table)
     if path:
-        path.write_text(json.dumps({"title": title, "machine": machine(), "rows": rows}, indent=1))
+        save(title, rows, path)
+
+
+def save(title: str, rows: Sequence[Row], path: Path) -> None:
+    """Write what a table shows as JSON."""
+    path.write_text(json.dumps({"title": title, "machine": machine(), "rows": rows}, indent=1))
 
 
 def machine() -> str:
@@ -42,6 +47,12 @@ def machine() -> str:
     day = datetime.now(UTC).date()
     processor = names[0] if names else platform.machine()
     return f"{processor}, {os.cpu_count()} cores, Python {platform.python_version()}, {day}"
+
+
+def processor_features() -> frozenset[str]:
+    """What the processor can, in Linux's words ("avx512_bf16"); nothing where that is not known."""
+    lines = [line.split(":")[1].split() for line in _cpuinfo() if line.startswith(("flags", "Features"))]
+    return frozenset(lines[0] if lines else ())
 
 
 def _cpuinfo() -> list[str]:

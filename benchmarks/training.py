@@ -1,9 +1,9 @@
 """Train tickers to early stopping by the fleet engine on this machine's CPU, beside the ways it is to be faster than.
 
-    python benchmarks/training.py                                 4 tickers, 10 epochs at most: minutes
-    python benchmarks/training.py --tickers 102 --epochs 100      the whole fleet, to early stopping
-    python benchmarks/training.py --ways careful,fleet            only some ways; see WAYS
-    python benchmarks/training.py --simulated --json out.json
+    python -m benchmarks.training                                 4 tickers, 10 epochs at most: minutes
+    python -m benchmarks.training --tickers 102 --epochs 100      the whole fleet, to early stopping
+    python -m benchmarks.training --ways careful,fleet            only some ways; see WAYS
+    python -m benchmarks.training --simulated --json out.json
 
 Same windows, epochs, batches and early stopping everywhere; real prices where ../shared has them. Every way's time
 holds everything from windows (for the fleet: from histories) to the best weights, its processes' start included. On a
@@ -25,9 +25,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from prices import SHARED, histories_of
-from report import Row, report
 
+from benchmarks.prices import SHARED, histories_of
+from benchmarks.report import Row, report
 from ldtm_platform.fleet.device import one_thread
 from ldtm_platform.fleet.fit import choose_engine
 from ldtm_platform.fleet.native.choice import CpuEngine, KernelRefused, find_kernel
@@ -37,7 +37,7 @@ from ldtm_platform.models.ldtm.config import LdtmConfig
 from ldtm_platform.models.ldtm.family import Ldtm
 from ldtm_platform.models.network_family import LstmShape
 
-PLAIN = Path(__file__).with_name("plain_training.py")
+PLAIN = "benchmarks.plain_training"
 CORES = os.cpu_count() or 1
 AT_ONCE = 4
 WAYS = ("seed", "seed-one-thread", "careful", "fleet", "fleet-bfloat16", "fleet-float32", "fleet-pytorch")
@@ -138,7 +138,7 @@ def _processes(way: str, epochs: int, shares: Sequence[Sequence[Path]], *, threa
     environment |= {"OMP_NUM_THREADS": threads} if threads else {}
 
     def one(share: Sequence[Path]) -> int:
-        command = [sys.executable, str(PLAIN), way, str(epochs), *map(str, share)]
+        command = [sys.executable, "-m", PLAIN, way, str(epochs), *map(str, share)]
         return int(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
 
     with ThreadPoolExecutor(AT_ONCE if way == "loader" else CORES) as pool:

@@ -1,7 +1,7 @@
 """Write bars of 103 tickers into PostgreSQL: the product's upsert beside SQLAlchemy's executemany, of the same rows.
 
-python benchmarks/upsert.py                    a year and ten years; a PostgreSQL of its own in a temporary folder
-python benchmarks/upsert.py --years 1 --json out.json
+python -m benchmarks.upsert                    a year and ten years; a PostgreSQL of its own in a temporary folder
+python -m benchmarks.upsert --years 1 --json out.json
 """
 
 import argparse
@@ -12,9 +12,9 @@ from pathlib import Path
 
 import polars as pl
 import sqlalchemy as sa
-from report import Row, best_of, report
 from sqlalchemy.dialects.postgresql import insert
 
+from benchmarks.report import Row, best_of, report
 from ldtm_platform.postgres.server import EmbeddedPostgres
 from ldtm_platform.sessions import sessions_between
 from ldtm_platform.warehouse.bulk import upsert
@@ -47,10 +47,11 @@ def _measured(engine: sa.Engine, years: int) -> list[Row]:
     ours, theirs = _empty(engine, lambda c: _copied(c, bars)), _empty(engine, lambda c: _executemany(c, bars))
     with engine.begin() as connection:
         again = best_of(1, lambda: _copied(connection, bars)), best_of(1, lambda: _executemany(connection, bars))
+    size = "a year" if years == 1 else f"{years} years"
     return [
-        {"what": f"{years} years, new", "rows": bars.height, "upsert s": ours, "executemany s": theirs}
+        {"what": f"{size}, new", "rows": bars.height, "upsert s": ours, "executemany s": theirs}
         | {"times faster": theirs / ours},
-        {"what": f"{years} years, unchanged", "rows": bars.height, "upsert s": again[0], "executemany s": again[1]}
+        {"what": f"{size}, unchanged", "rows": bars.height, "upsert s": again[0], "executemany s": again[1]}
         | {"times faster": again[1] / again[0]},
     ]
 

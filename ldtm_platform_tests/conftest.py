@@ -1,21 +1,27 @@
-"""Fixtures: one real PostgreSQL a test process, a migrated database a test, and the real sample data where present."""
+"""Fixtures: one real PostgreSQL a test process, a migrated database a test, and the real sample data where present.
+
+Every test process has a home folder of its own: whatever forgets to say which platform it means would else work on the
+tester's, in ~/.ldtm.
+"""
 
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
 
 from ldtm_platform.postgres.server import Connection, EmbeddedPostgres
 from ldtm_platform.warehouse.migrate import upgrade
+from ldtm_platform_tests.scratch import scratch_database
+from ldtm_platform_tests.servers import DRIVER, never_wait_for_the_disk, statement
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+USERS_HOME = Path(tempfile.mkdtemp(prefix="ldtm-user-"))
+os.environ["HOME"] = str(USERS_HOME)
 
-DRIVER = "postgresql+psycopg"
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
@@ -28,13 +34,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not any(name in item.nodeid for name in LONG))
 
 
+def pytest_unconfigure() -> None:
+    """The home folder goes with the process."""
+    shutil.rmtree(USERS_HOME, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def the_default_home_stays_untouched() -> Iterator[None]:
+    """Fail a test that worked, or ran a command that worked, on the platform in ~/.ldtm."""
+    yield
+    default = USERS_HOME / ".ldtm"
+    if default.exists():
+        EmbeddedPostgres(default / "postgres").stop()
+        shutil.rmtree(default)
+        pytest.fail("this test, or what it started, used the default home ~/.ldtm: set LDTM_HOME there")
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[Connection]:
     # A short path: a unix socket's may not be longer than 107 bytes.
     home = Path(tempfile.mkdtemp(prefix="ldtm-test-"))
     home.chmod(0o755)
     embedded = EmbeddedPostgres(home)
-    yield embedded.ensure()
+    connection = embedded.ensure()
+    never_wait_for_the_disk(connection)
+    yield connection
     embedded.stop()
     shutil.rmtree(home, ignore_errors=True)
 
@@ -43,7 +67,7 @@ def server() -> Iterator[Connection]:
 def template(server: Connection) -> str:
     """The name of a migrated database that each test's own is copied from."""
     name = "template_ldtm"
-    _execute(server, f'CREATE DATABASE "{name}"')
+    statement(server, f'CREATE DATABASE "{name}"')
     engine = sa.create_engine(server.url(name, driver=DRIVER), poolclass=sa.NullPool)
     upgrade(engine)
     engine.dispose()
@@ -53,10 +77,8 @@ def template(server: Connection) -> str:
 @pytest.fixture
 def database_url(server: Connection, template: str) -> Iterator[str]:
     """The URL of a fresh migrated database."""
-    name = f"test_{uuid4().hex[:12]}"
-    _execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
-    yield server.url(name, driver=DRIVER)
-    _execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+    with scratch_database(server, template) as url:
+        yield url
 
 
 @pytest.fixture
@@ -73,12 +95,3 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"needs the real prices in {SHARED_DATA}")
     return SHARED_DATA
-
-
-def _execute(server: Connection, statement: str) -> None:
-    engine = sa.create_engine(
-        server.url("postgres", driver=DRIVER), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool
-    )
-    with engine.connect() as connection:
-        connection.execute(sa.text(statement))
-    engine.dispose()

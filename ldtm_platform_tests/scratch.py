@@ -5,11 +5,10 @@ from contextlib import contextmanager
 from uuid import uuid4
 
 import pytest
-import sqlalchemy as sa
 
 from ldtm_platform.postgres.server import Connection
-
-DRIVER = "postgresql+psycopg"
+from ldtm_platform_tests.servers import DRIVER as DRIVER
+from ldtm_platform_tests.servers import statement
 
 # Simulated prices: enough sessions to train on, few enough to be quick. ARM lists so late that its rows do not suffice.
 SIMULATED: Mapping[str, str] = {
@@ -28,9 +27,9 @@ SIMULATED: Mapping[str, str] = {
 def scratch_database(server: Connection, template: str) -> Iterator[str]:
     """The URL of a fresh migrated database, dropped on leaving."""
     name = f"test_{uuid4().hex[:12]}"
-    _execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
+    statement(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
     yield server.url(name, driver=DRIVER)
-    _execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+    statement(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @contextmanager
@@ -40,12 +39,3 @@ def environment(variables: Mapping[str, str]) -> Iterator[None]:
         for name, value in variables.items():
             patch.setenv(name, value)
         yield
-
-
-def _execute(server: Connection, statement: str) -> None:
-    engine = sa.create_engine(
-        server.url("postgres", driver=DRIVER), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool
-    )
-    with engine.connect() as connection:
-        connection.execute(sa.text(statement))
-    engine.dispose()

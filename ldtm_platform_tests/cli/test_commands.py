@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from ldtm_platform_tests.cli.home import Home, Said, new_home
+from ldtm_platform_tests.cli.forked import Said
+from ldtm_platform_tests.cli.home import Home, quick_home
 
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "init-db": ("init-db",),
@@ -37,7 +38,7 @@ class Story:
 
 @pytest.fixture(scope="module")
 def story() -> Iterator[Story]:
-    with new_home() as home, home.postgres.session():
+    with quick_home() as home, home.postgres.session():
         yield Story(home, {name: home.ldtm(*command) for name, command in COMMANDS.items()})
 
 

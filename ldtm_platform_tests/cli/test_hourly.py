@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ldtm_platform_tests.cli.home import Home, new_home
+from ldtm_platform_tests.cli.home import Home, quick_home
 from ldtm_platform_tests.defs.test_hourly import write_hours
 from ldtm_platform_tests.prices_folder import write_prices
 
@@ -25,7 +25,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
         "LDTM_SOURCE": "folder", "LDTM_PRICES": str(tmp_path / "prices"), "LDTM_PRICE_BASIS": "raw",
         "LDTM_HOURLY": "folder", "LDTM_HOURLY_PRICES": str(tmp_path / "hours"),
     }  # fmt: skip
-    with new_home(**folders) as ready, ready.postgres.session():
+    with quick_home(**folders) as ready, ready.postgres.session():
         yield ready
 
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from ldtm_platform.postgres.server import Connection
-from ldtm_platform_tests.cli.home import Home, new_home
+from ldtm_platform_tests.cli.home import Home, quick_home
 
 SECRET = "s3cret-of-mine"
 
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Home]:
-    with new_home() as fresh, fresh.postgres.session():
+    with quick_home() as fresh, fresh.postgres.session():
         yield fresh
 
 

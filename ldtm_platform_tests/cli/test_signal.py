@@ -5,14 +5,14 @@ from collections.abc import Iterator
 import pytest
 
 from ldtm_platform.stages.signal import signal_sessions
-from ldtm_platform_tests.cli.home import Home, new_home
+from ldtm_platform_tests.cli.home import Home, quick_home
 from ldtm_platform_tests.strategy.market import LAST, bars, days
 from ldtm_platform_tests.warehouse.rows import store_bars
 
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Home]:
-    with new_home() as made, made.postgres.session():
+    with quick_home() as made, made.postgres.session():
         assert made.ldtm("init-db").code == 0
         yield made
 

@@ -14,7 +14,8 @@ import pytest
 from mcp import ClientSession
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
-from ldtm_platform_tests.cli.home import LDTM, Home, Said, new_home
+from ldtm_platform_tests.cli.forked import Said
+from ldtm_platform_tests.cli.home import LDTM, Home, quick_home
 from ldtm_platform_tests.generated_history import fill, sessions_through
 from ldtm_platform_tests.llm.dialects import vllm
 from ldtm_platform_tests.llm.model_server import Asked, Reply, chunk, event, serving
@@ -27,7 +28,7 @@ TICKERS = ("AMGN", "AMZN", "ARM", "NVDA")
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Home]:
-    with new_home() as made, made.postgres.session():
+    with quick_home() as made, made.postgres.session():
         assert made.ldtm("init-db").code == 0
         with made.engine() as engine:
             fill(engine, tickers=TICKERS, sessions=sessions_through(LAST, 30))

@@ -26,7 +26,7 @@ from ldtm_platform.warehouse.bulk import append
 from ldtm_platform.warehouse.reader import reader_engine
 from ldtm_platform.warehouse.tables import news_headlines
 from ldtm_platform_tests.generated_history import fill, sessions_through
-from ldtm_platform_tests.llm.hostile import PLANTED, Obedient, as_json, texts
+from ldtm_platform_tests.llm.hostile import PLANTED, TEMPLATES, Obedient, as_json, texts
 from ldtm_platform_tests.llm.model_server import ModelServer, serving
 from ldtm_platform_tests.llm.test_tools import LAST
 from ldtm_platform_tests.scratch import scratch_database
@@ -130,7 +130,8 @@ def _prove(answer: Answer, model: Obedient) -> None:
         assert "do not rely on them" in answer.checked.verdict
 
 
-@pytest.mark.parametrize("count", [120, pytest.param(1_000, marks=pytest.mark.slow)])
+# Every template for two tickers; and the thousand.
+@pytest.mark.parametrize("count", [2 * len(TEMPLATES), pytest.param(1_000, marks=pytest.mark.slow)])
 def test_nothing_gives_way(
     database: tuple[sa.Engine, sa.Engine], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, count: int
 ) -> None:

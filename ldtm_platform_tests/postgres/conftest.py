@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ldtm_platform.postgres.server import EmbeddedPostgres
+from ldtm_platform_tests.servers import place_server
 
 
 @pytest.fixture
@@ -21,6 +22,13 @@ def home() -> Iterator[Path]:
         if data.parent.name == "data":
             EmbeddedPostgres(data.parents[1]).stop()
     shutil.rmtree(root)
+
+
+@pytest.fixture
+def made_home(home: Path) -> Path:
+    """The same with a server in it that was made, started and stopped before."""
+    place_server(home)
+    return home
 
 
 @pytest.fixture(scope="module")

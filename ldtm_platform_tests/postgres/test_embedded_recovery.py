@@ -37,32 +37,32 @@ def _row(connection: Connection) -> object:
     return row[0] if row else None
 
 
-def test_committed_rows_are_intact_after_a_kill_of_the_server_with_clients_connected(home: Path) -> None:
-    server = EmbeddedPostgres(home)
+def test_committed_rows_are_intact_after_a_kill_of_the_server_with_clients_connected(made_home: Path) -> None:
+    server = EmbeddedPostgres(made_home)
     connection = server.ensure()
     _write_row(connection)
     with closing(psycopg.connect(connection.url("postgres", driver="postgresql"))):
-        _kill(_postmaster(home))
+        _kill(_postmaster(made_home))
         assert not server.is_running()
         assert _row(server.ensure()) == 315.0
     server.stop()
     assert not server.is_running()
 
 
-def test_a_stale_process_file_does_not_stop_a_start(home: Path) -> None:
-    server = EmbeddedPostgres(home)
+def test_a_stale_process_file_does_not_stop_a_start(made_home: Path) -> None:
+    server = EmbeddedPostgres(made_home)
     _write_row(server.ensure())
     # Cut short by a power loss; the id of a live process that is no server of ours, as after a reboot; no process.
     for pid in ("", "not a number", str(os.getpid()), "4194305"):
         server.stop()
-        (home / "data" / "postmaster.pid").write_text(f"{pid}\n{home / 'data'}\n1\n5432\n" if pid else "")
+        (made_home / "data" / "postmaster.pid").write_text(f"{pid}\n{made_home / 'data'}\n1\n5432\n" if pid else "")
         assert not server.is_running()
         server.stop()
         assert _row(server.ensure()) == 315.0
 
 
-def test_another_port_is_chosen_when_the_old_one_is_taken(home: Path) -> None:
-    server = EmbeddedPostgres(home)
+def test_another_port_is_chosen_when_the_old_one_is_taken(made_home: Path) -> None:
+    server = EmbeddedPostgres(made_home)
     first = server.ensure()
     _write_row(first)
     server.stop()
@@ -85,43 +85,43 @@ def test_what_a_killed_first_start_left_is_cleared_away(home: Path) -> None:
     assert not (home / "password.unfinished").exists()
 
 
-def test_a_moved_home_starts_where_it_now_is(home: Path) -> None:
-    server = EmbeddedPostgres(home)
+def test_a_moved_home_starts_where_it_now_is(made_home: Path) -> None:
+    server = EmbeddedPostgres(made_home)
     _write_row(server.ensure())
     server.stop()
-    moved = home.with_name("moved")
-    home.rename(moved)
+    moved = made_home.with_name("moved")
+    made_home.rename(moved)
     connection = EmbeddedPostgres(moved).ensure()
     assert connection.socket_dir == str(moved.resolve() / "run")
     assert _row(connection) == 315.0
 
 
-def test_a_cluster_of_another_major_release_is_refused(home: Path) -> None:
-    server = EmbeddedPostgres(home)
+def test_a_cluster_of_another_major_release_is_refused(made_home: Path) -> None:
+    server = EmbeddedPostgres(made_home)
     server.ensure()
     server.stop()
-    (home / "data" / "PG_VERSION").write_text("17\n")
+    (made_home / "data" / "PG_VERSION").write_text("17\n")
     with pytest.raises(PostgresUnavailable, match=r"made by PostgreSQL 17, but the programs in .* are 18"):
         server.ensure()
 
 
-def test_a_failed_start_shows_the_end_of_the_log_and_its_path(home: Path) -> None:
-    server = EmbeddedPostgres(home)
+def test_a_failed_start_shows_the_end_of_the_log_and_its_path(made_home: Path) -> None:
+    server = EmbeddedPostgres(made_home)
     server.ensure()
     server.stop()
-    with (home / "data" / "postgresql.conf").open("a") as settings:
+    with (made_home / "data" / "postgresql.conf").open("a") as settings:
         settings.write("\nwork_mem = 'plenty'\n")
     with pytest.raises(PostgresUnavailable, match="did not start") as failure:
         server.ensure()
-    assert str(home / "data" / "start.log") in str(failure.value)
+    assert str(made_home / "data" / "start.log") in str(failure.value)
     assert 'invalid value for parameter "work_mem": "plenty"' in str(failure.value)
 
 
-def test_a_lost_connection_file_is_named(home: Path) -> None:
-    server = EmbeddedPostgres(home)
+def test_a_lost_connection_file_is_named(made_home: Path) -> None:
+    server = EmbeddedPostgres(made_home)
     server.ensure()
     server.stop()
-    (home / "connection.json").unlink()
+    (made_home / "connection.json").unlink()
     with pytest.raises(PostgresUnavailable, match=r"connection\.json is gone.*move data away"):
         server.ensure()
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from ldtm_platform_tests.cli.home import Home, Said, new_home
+from ldtm_platform_tests.cli.forked import Said
+from ldtm_platform_tests.cli.home import Home, quick_home
 from ldtm_platform_tests.cli.test_up import up
 from ldtm_platform_tests.scratch import DRIVER
 from ldtm_platform_tests.secrets.planted import PLANTED, SETTINGS, Echo
@@ -62,7 +63,7 @@ def trail() -> Iterator[Trail]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
-    with serving(echo) as server, new_home(**SETTINGS, LDTM_ALPACA_URL=server.url, LDTM_UI_PORT=port) as home:
+    with serving(echo) as server, quick_home(**SETTINGS, LDTM_ALPACA_URL=server.url, LDTM_UI_PORT=port) as home:
         found = Trail(home)
         refused = found.keep("refused", home.ldtm("ingest"))
         assert refused.code == 1

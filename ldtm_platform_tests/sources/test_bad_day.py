@@ -1,4 +1,4 @@
-"""A vendor's bad day, with every fault in one ingest of 103 tickers, and the run after it that mends all."""
+"""A vendor's bad day, with every fault in one ingest of 42 tickers, and the run after it that mends all."""
 
 import json
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from ldtm_platform.sources.yahoo import YahooSource
 from ldtm_platform_tests.scratch import scratch_database
 from ldtm_platform_tests.sources.vendor_server import Reply, Seen, VendorServer, serving
 
-TICKERS = tuple(f"T{at:03}" for at in range(103))
+TICKERS = tuple(f"T{at:03}" for at in range(105) if at % 5 < 2)
 START, BEFORE, DAY, TODAY = date(2024, 1, 2), date(2024, 2, 15), date(2024, 2, 16), date(2024, 2, 20)
 MARKET = SimulatedSource(seed=3, sectors=dict.fromkeys(TICKERS, "x"), start=START, listings={})
 GONE, SPLIT = "T050", "T060"

@@ -46,18 +46,18 @@ def kill_when_blocked(home: Home, engine: sa.Engine, blocker: str, *command: str
     """Start a command while a transaction of ours holds what `blocker` locks; kill -9 it once it waits for that."""
     with engine.connect() as ours:
         ours.execute(sa.text(blocker))
-        with home.start(*command) as process:
-            _until(process.poll, lambda: _somebody_waits(engine))
-            process.kill()
+        process = home.fork(*command)
+        _until(process.poll, lambda: _somebody_waits(engine))
+        process.kill()
         ours.rollback()
     _until(lambda: None, lambda: not _somebody_waits(engine))
 
 
 def kill_when(home: Home, engine: sa.Engine, condition: str, *command: str) -> None:
     """Start a command and kill -9 it as soon as a query's one value is true, wherever it is then."""
-    with home.start(*command) as process:
-        _until(process.poll, lambda: bool(next(iter(query(engine, condition)[0].values()))))
-        process.kill()
+    process = home.fork(*command)
+    _until(process.poll, lambda: bool(next(iter(query(engine, condition)[0].values()))))
+    process.kill()
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 import sqlalchemy as sa
 
-from ldtm_platform_tests.cli.home import new_home
+from ldtm_platform_tests.cli.home import quick_home
 from ldtm_platform_tests.spine.interruption import database_of, kill_when, kill_when_blocked, run_uninterrupted
 from ldtm_platform_tests.tables import FACTS, contents
 from ldtm_platform_tests.warehouse.rows import query
@@ -23,7 +23,7 @@ def assert_same_tables(found: sa.Engine, expected: sa.Engine) -> None:
 
 
 def test_killed_in_ingest_training_predictions_snapshots_and_fill_back(engine: sa.Engine) -> None:
-    with new_home() as home, database_of(home) as database:
+    with quick_home() as home, database_of(home) as database:
         run_uninterrupted(engine, home, trained_through=TRAINED_THROUGH, first=FIRST)
 
         # With two tickers' bars committed and the third's written but not committed.
@@ -63,7 +63,7 @@ def test_the_whole_universe_killed_again_and_again(engine: sa.Engine) -> None:
         ("SELECT count(*) > {} FROM model_versions", (*TRAIN, "--parallel", "2")),
         ("SELECT count(DISTINCT run_date) * 4 > {} FROM ldtm_predictions", PIPELINE),
     )
-    with new_home(LDTM_UNIVERSE="") as home, database_of(home) as database:
+    with quick_home(LDTM_UNIVERSE="") as home, database_of(home) as database:
         run_uninterrupted(engine, home, trained_through=TRAINED_THROUGH, first=FIRST)
         for condition, command in stages:
             for share in (20, 50, 80):
