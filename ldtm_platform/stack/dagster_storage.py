@@ -26,7 +26,7 @@ class KeptConnectionsStorage(DagsterPostgresStorage):
         super().__init__(postgres_url, inst_data=inst_data)
         self._event_log_storage = PlansInBatches(postgres_url)
         for store in (self._run_storage, self._event_log_storage, self._schedule_storage):
-            store._engine = _engine(postgres_url)  # noqa: SLF001 - the only door, and the one that upstream's webserver uses
+            store._engine = _engine(postgres_url)
 
     @classmethod
     def from_config_value(
