@@ -11,6 +11,7 @@ from ldtm_platform.defs.measuring import measured_stage
 from ldtm_platform.defs.partitions import TICKERS
 from ldtm_platform.defs.reporting import NOTHING, OWNERS, announce, report_tickers, reported, table_metadata
 from ldtm_platform.fleet.progress import FleetProgress
+from ldtm_platform.importing import heavy_imports
 from ldtm_platform.resources.database import Database
 from ldtm_platform.resources.model_store import ModelStore
 from ldtm_platform.resources.progress import Pace, Progress, Stage
@@ -82,9 +83,10 @@ def _train(
     progress: Progress,
 ) -> None:
     # Imports torch, which loading the definitions must not wait for.
-    from ldtm_platform.fleet.device import DeviceRefused
-    from ldtm_platform.fleet.native.choice import KernelRefused
-    from ldtm_platform.stages.training import TrainingPlan, train_tickers
+    with heavy_imports():
+        from ldtm_platform.fleet.device import DeviceRefused
+        from ldtm_platform.fleet.native.choice import KernelRefused
+        from ldtm_platform.stages.training import TrainingPlan, train_tickers
 
     settings = load_settings()
     plan = TrainingPlan.of(settings, epochs=config.epochs, workers=config.workers, through=config.through)
