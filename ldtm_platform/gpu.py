@@ -9,6 +9,9 @@ from dataclasses import dataclass
 SLOT_MIB = 600  # what one training takes
 MOST_SLOTS = 16  # a card's, however large: more trainings at once only wait for each other
 UNREADABLE_SLOTS = 4
+# Runs that train nothing, and what a run takes of main memory once it has imported PyTorch (550 MiB were measured).
+OTHER_RUNS = 4
+RUN_MIB = 600
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,12 @@ def read_cards() -> list[Card]:
 def training_slots(cards: list[Card]) -> int:
     """How many trainings may run at once: the cards' slots together, or one, on the CPU, where there is no card."""
     return sum(card.slots for card in cards) or 1
+
+
+def runs_at_once(cards: list[Card], memory_mib: int) -> int:
+    """How many runs may be under way: a training in every slot and four others, as far as main memory holds them."""
+    slots = sum(card.slots for card in cards)
+    return max(OTHER_RUNS, min(OTHER_RUNS + slots, memory_mib // RUN_MIB))
 
 
 def _name(handle: object) -> str:

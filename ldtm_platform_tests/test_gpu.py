@@ -12,7 +12,7 @@ import pytest
 from dagster._core.test_utils import instance_for_test
 
 from ldtm_platform.defs.sensors import gpu_slots
-from ldtm_platform.gpu import Card, read_cards, training_slots
+from ldtm_platform.gpu import Card, read_cards, runs_at_once, training_slots
 from ldtm_platform.stack.slots import GPU_POOL, apply_slots, described
 
 FAKE = Path(__file__).with_name("fake_nvml.c")
@@ -33,6 +33,23 @@ def test_several_cards_add_up_and_no_card_means_one_training_on_the_cpu() -> Non
     assert training_slots([]) == 1
     assert described([]) == "no GPU: one training at a time, on the CPU"
     assert described([Card("GB10", None)]) == "GB10 (memory not readable): 4 slots"
+
+
+@pytest.mark.parametrize(
+    ("cards", "memory_mib", "runs"),
+    [
+        ([], 16_000, 4),
+        ([], 1_000, 4),
+        ([Card("a", 81920)], 128_000, 20),
+        ([Card("a", 81920), Card("b", 81920)], 128_000, 36),
+        ([Card("a", 81920)], 6_000, 10),
+        ([Card("GB10", None)], 128_000, 8),
+    ],
+)
+def test_every_slot_can_be_used_beside_other_runs_as_far_as_main_memory_goes(
+    cards: list[Card], memory_mib: int, runs: int
+) -> None:
+    assert runs_at_once(cards, memory_mib) == runs
 
 
 @pytest.fixture(scope="module")

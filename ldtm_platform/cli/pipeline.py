@@ -104,17 +104,11 @@ def pipeline(
     With --from and --to the forecasts of past sessions are replayed, each from what was known then.
     """
     with workbench(as_json=as_json) as bench:
-        tickers = chosen_tickers(bench.settings, None, None, True)
         last = chosen_session(bench.settings, to or session)
         first = chosen_session(bench.settings, from_) if from_ else last
         if first > last:
             raise typer.BadParameter(f"--from {first} is after {last}")
-        reports = [
-            *ingest_runs(bench, tickers),
-            bench.on_tickers(FEATURES, tickers),
-            replay(bench, first, last),
-        ]
-        finish(reports, as_json=as_json)
+        finish([*daily_ingest_runs(bench), replay(bench, first, last)], as_json=as_json)
 
 
 def snapshots(session: SessionOption = None, as_json: JsonOption = False) -> None:
@@ -138,6 +132,20 @@ def ingest_runs(bench: Workbench, tickers: Sequence[str]) -> list[RunReport]:
     """A run of the tickers' daily bars; then one of their hourly bars, where LDTM_HOURLY names a source."""
     stages = [INGEST] if bench.settings.hourly is None else [INGEST, HOURS]
     return [bench.on_tickers(stage, tickers) for stage in stages]
+
+
+def daily_ingest_runs(bench: Workbench) -> list[RunReport]:
+    """What is due after the close, for the whole universe: bars and features in one run; then hourly bars, where set.
+
+    Where a ticker's bars failed, the features of the others follow in a run of their own, as by the sensors.
+    """
+    from ldtm_platform.defs.schedules import whole_universe
+
+    tickers = chosen_tickers(bench.settings, None, None, True)
+    daily = bench.run("daily_ingest", tags=whole_universe())
+    hourly = [] if bench.settings.hourly is None else [bench.on_tickers(HOURS, tickers)]
+    features = [] if daily.success else [bench.on_tickers(FEATURES, tickers)]
+    return [daily, *hourly, *features]
 
 
 def train_run(

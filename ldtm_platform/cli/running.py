@@ -4,16 +4,14 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 
 from ldtm_platform.cli.reports import RunReport, report_of
+from ldtm_platform.importing import heavy_imports
 from ldtm_platform.settings import Settings, load_settings
 from ldtm_platform.stack.session import platform_session
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -36,9 +34,11 @@ class Workbench:
     """Dagster's jobs and the warehouse, ready to use in this process."""
 
     def __init__(self, settings: Settings, *, as_json: bool) -> None:
-        import dagster as dg
+        with heavy_imports():
+            import dagster as dg
+            import dagster_postgres  # noqa: F401 - the instance needs it
 
-        from ldtm_platform.definitions import defs
+            from ldtm_platform.definitions import defs
 
         self.settings = settings
         self.engine = sa.create_engine(os.environ["LDTM_DATABASE_URL"])

@@ -12,6 +12,13 @@ from ldtm_platform.defs.predictions import forecast, ldtm_daily_snapshots, ldtm_
 from ldtm_platform.defs.scores import ldtm_confidence, tqqq_signal
 from ldtm_platform.defs.training import ldtm_checkpoints, train
 
+daily_ingest = dg.define_asset_job(
+    "daily_ingest",
+    # One run where all goes well; where a ticker fails, features follow in a run of their own (defs/sensors.py).
+    selection=dg.AssetSelection.assets(market_data_daily, engineered_features).without_checks()
+    | dg.AssetSelection.checks_for_assets(market_data_daily),
+    description="Bring the bars of the whole universe up to the last final session, and its features to the bars.",
+)
 market_data_ingest = dg.define_asset_job(
     "market_data_ingest",
     # Without its checks: they would be left out whenever one ticker fails. The next job begins with them.

@@ -11,6 +11,7 @@ from ldtm_platform.defs.measuring import measured_stage
 from ldtm_platform.defs.partitions import SESSIONS, TICKERS
 from ldtm_platform.defs.reporting import OWNERS, table_metadata
 from ldtm_platform.defs.training import ldtm_checkpoints
+from ldtm_platform.importing import heavy_imports
 from ldtm_platform.resources.database import Database
 from ldtm_platform.resources.model_store import ModelStore
 from ldtm_platform.resources.progress import Progress
@@ -42,7 +43,8 @@ def ldtm_predictions(
     second run of a session adds nothing, or, when the data changed, rows that are marked late.
     """
     # Imports torch, which loading the definitions must not wait for.
-    from ldtm_platform.stages.predictions import NoBarsForSession, SessionForecaster
+    with heavy_imports():
+        from ldtm_platform.stages.predictions import NoBarsForSession, SessionForecaster
 
     sessions = requested_sessions(context)
     tickers = TICKERS.get_partition_keys()
@@ -67,7 +69,8 @@ class TickerForecasts(dg.Config):
 @dg.op
 def forecast(context: dg.OpExecutionContext, config: TickerForecasts, database: Database, models: ModelStore) -> None:
     """Forecast the listed tickers as of one session; the session's partition is left to runs of the whole universe."""
-    from ldtm_platform.stages.predictions import NoBarsForSession, SessionForecaster
+    with heavy_imports():
+        from ldtm_platform.stages.predictions import NoBarsForSession, SessionForecaster
 
     try:
         made = SessionForecaster(database.engine(), models.store(), context.run_id).forecast(

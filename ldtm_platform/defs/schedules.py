@@ -49,10 +49,10 @@ def _on_sessions(tick: datetime, request: Callable[[date], Request]) -> Request:
 
 @in_new_york(
     cron_schedule="0 18 * * 1-5",
-    job=jobs.market_data_ingest,
+    job=jobs.daily_ingest,
 )
 def weekdays_after_close(context: dg.ScheduleEvaluationContext) -> Request:
-    """18:00 on trading days: ingest the day's bars."""
+    """18:00 on trading days: ingest the day's bars and engineer their features."""
     return _on_sessions(context.scheduled_execution_time, lambda _: dg.RunRequest(tags=whole_universe()))
 
 

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from ldtm_platform.defs import jobs
+from ldtm_platform.defs.features import engineered_features
 from ldtm_platform.defs.schedules import whole_universe
 from ldtm_platform.gpu import read_cards
 from ldtm_platform.settings import load_settings
@@ -14,7 +15,7 @@ def _hours_follow(status: dg.DagsterRunStatus, name: str) -> dg.SensorDefinition
     @dg.run_status_sensor(
         run_status=status,
         name=name,
-        monitored_jobs=[jobs.market_data_ingest, jobs.ingest_tickers],
+        monitored_jobs=[jobs.daily_ingest, jobs.market_data_ingest, jobs.ingest_tickers],
         request_job=jobs.hourly_ingest,
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=10,
@@ -32,14 +33,17 @@ def _features_follow(status: dg.DagsterRunStatus, name: str) -> dg.SensorDefinit
     @dg.run_status_sensor(
         run_status=status,
         name=name,
-        monitored_jobs=[jobs.market_data_ingest, jobs.ingest_tickers],
+        monitored_jobs=[jobs.daily_ingest, jobs.market_data_ingest, jobs.ingest_tickers],
         request_job=jobs.feature_engineering,
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=10,
         description="Engineer features when an ingest of the universe has ended, the good tickers of a failed one too.",
     )
-    def sensor(context: dg.RunStatusSensorContext) -> dg.RunRequest:
-        return dg.RunRequest(run_key=context.dagster_run.run_id, tags=whole_universe())
+    def sensor(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
+        run_id = context.dagster_run.run_id
+        if context.instance.get_run_step_stats(run_id, [engineered_features.op.name]):
+            return dg.SkipReason("the run has engineered features itself")
+        return dg.RunRequest(run_key=run_id, tags=whole_universe())
 
     return sensor
 

@@ -1,6 +1,6 @@
 """One LD-TM model per ticker: checkpoints, the registry's champion, and a card of losses and skill."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import dagster as dg
 import polars as pl
@@ -10,9 +10,11 @@ from ldtm_platform.defs.features import engineered_features
 from ldtm_platform.defs.measuring import measured_stage
 from ldtm_platform.defs.partitions import TICKERS
 from ldtm_platform.defs.reporting import NOTHING, OWNERS, announce, report_tickers, reported, table_metadata
+from ldtm_platform.fleet.progress import FleetProgress
+from ldtm_platform.importing import heavy_imports
 from ldtm_platform.resources.database import Database
 from ldtm_platform.resources.model_store import ModelStore
-from ldtm_platform.resources.progress import Progress
+from ldtm_platform.resources.progress import Pace, Progress, Stage
 from ldtm_platform.settings import load_settings
 from ldtm_platform.stack.slots import GPU_POOL
 from ldtm_platform.warehouse import reads
@@ -81,7 +83,10 @@ def _train(
     progress: Progress,
 ) -> None:
     # Imports torch, which loading the definitions must not wait for.
-    from ldtm_platform.stages.training import TrainingPlan, train_tickers
+    with heavy_imports():
+        from ldtm_platform.fleet.device import DeviceRefused
+        from ldtm_platform.fleet.native.choice import KernelRefused
+        from ldtm_platform.stages.training import TrainingPlan, train_tickers
 
     settings = load_settings()
     plan = TrainingPlan.of(settings, epochs=config.epochs, workers=config.workers, through=config.through)
@@ -92,10 +97,25 @@ def _train(
             tickers,
             plan,
             say=stage.say,
-            note=stage.note,
+            note=_noting(context, stage),
             run_id=context.run.run_id,
         )
-        report_tickers(context, KEY, outcomes, stage)
+        try:
+            report_tickers(context, KEY, outcomes, stage)
+        except (DeviceRefused, KernelRefused) as reason:
+            raise dg.Failure(str(reason), allow_retries=False) from None
+
+
+def _noting(context: dg.OpExecutionContext | dg.AssetExecutionContext, stage: Stage) -> Callable[[FleetProgress], None]:
+    """Tells how the fleet does: a line to the stage, and now and then an observation whose numbers the UI draws."""
+    pace = Pace()
+
+    def note(fleet: FleetProgress) -> None:
+        stage.note(str(fleet))
+        if pace.is_due():
+            context.log_event(dg.AssetObservation(KEY, description=str(fleet), metadata=fleet.facts()))
+
+    return note
 
 
 @dg.asset_check(asset=ldtm_checkpoints)

@@ -61,6 +61,20 @@ class FleetProgress:
         left = waiting * each + sum(max(0.0, each - done.epochs_run) for done in self._training.values())
         return (self.clock() - self._started) / run * left
 
+    def facts(self) -> dict[str, int | float]:
+        """The same in numbers, to draw over time; a loss and the time left only once there are some."""
+        facts: dict[str, int | float] = {
+            "still_training": len(self._training),
+            "done": self._finished,
+            "of": self.tickers,
+            "epochs_run": self._finished_epochs + sum(done.epochs_run for done in self._training.values()),
+        }
+        if self._training:
+            facts["best_val_loss"] = min(done.best_loss for done in self._training.values())
+        if (left := self.seconds_left) is not None:
+            facts["minutes_left"] = left / 60
+        return facts
+
     def __str__(self) -> str:
         """One line for people."""
         left, best = self.seconds_left, sorted(self._training.values(), key=lambda done: done.best_loss)[:_SHOWN]

@@ -112,8 +112,9 @@ def reasons_of(row: dict[str, Any]) -> list[str]:
 def _bad(sent: pl.DataFrame, typed: pl.DataFrame, reasons: dict[int, list[str]]) -> pl.DataFrame:
     rows = [
         (ticker, day, "; ".join(reasons[row]), payload_of(sent.row(row, named=True)))
-        for row, ticker, day in typed.select("row", "ticker", "date").iter_rows()
-        if row in reasons
+        for row, ticker, day in typed.select("row", "ticker", "date")
+        .filter(pl.col("row").is_in(list(reasons)))
+        .iter_rows()
     ]
     return pl.DataFrame(rows, schema=BAD_SCHEMA, orient="row")
 

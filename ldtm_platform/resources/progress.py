@@ -15,7 +15,23 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 
-_NOTE_EVERY_SEC = 30.0
+# How often a run's log and its asset tell how it goes inside a part.
+NOTE_EVERY_SEC = 10.0
+
+
+class Pace:
+    """Whether it is time to tell again: at once, and then every so many seconds."""
+
+    def __init__(self, every: float = NOTE_EVERY_SEC) -> None:
+        self._every, self._next = every, 0.0
+
+    def is_due(self) -> bool:
+        """True no more often than that."""
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + self._every
+        return True
 
 
 class Stage(ABC):
@@ -64,14 +80,14 @@ class TerminalProgress(Progress):
             TextColumn("{task.fields[message]}", style="dim"),
         )
         with Bars(*columns, console=_console()) as bars:
-            yield _TerminalStage(bars, bars.add_task(name, total=total, message=""), self.say_lines)
+            yield _TerminalStage(bars, bars.add_task(name, total=total, message=""), self.say_lines, log, name)
 
 
 class _LoggedStage(Stage):
     def __init__(self, log: Logger, name: str, total: int) -> None:
         self._log, self._name, self._total = log, name, total
         self._done, self._step = 0, max(1, total // 10)
-        self._noted = time.monotonic()
+        self._pace = Pace()
 
     def advance(self, message: str = "") -> None:
         self._done += 1
@@ -79,16 +95,18 @@ class _LoggedStage(Stage):
             self._log.info("%s: %d of %d %s", self._name, self._done, self._total, message)
 
     def note(self, line: str) -> None:
-        if time.monotonic() - self._noted >= _NOTE_EVERY_SEC:
-            self._noted = time.monotonic()
+        if self._pace.is_due():
             self._log.info("%s: %s", self._name, line)
 
     def say(self, line: str) -> None:
         self._log.info(line)
 
 
-class _TerminalStage(Stage):
-    def __init__(self, bars: "Bars", task: "TaskID", say_lines: bool) -> None:
+class _TerminalStage(_LoggedStage):
+    """A bar; the run's log, which the UI shows, is told what goes on inside a part all the same."""
+
+    def __init__(self, bars: "Bars", task: "TaskID", say_lines: bool, log: Logger, name: str) -> None:
+        super().__init__(log, name, 0)
         self._bars, self._task, self._say_lines = bars, task, say_lines
 
     def advance(self, message: str = "") -> None:
@@ -96,6 +114,7 @@ class _TerminalStage(Stage):
 
     def note(self, line: str) -> None:
         self._bars.update(self._task, message=line)
+        super().note(line)
 
     def say(self, line: str) -> None:
         if self._say_lines:

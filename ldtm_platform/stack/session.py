@@ -1,13 +1,15 @@
 """A process's session with the platform: PostgreSQL up and migrated, Dagster's home laid out, its variables set."""
 
 import os
-import shutil
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import sqlalchemy as sa
 
+from ldtm_platform.gpu import read_cards, runs_at_once
 from ldtm_platform.settings import Settings
 from ldtm_platform.stack.database import DatabaseUrls, running_database
 from ldtm_platform.stack.readers import reader_url
@@ -44,7 +46,7 @@ def environment(settings: Settings, urls: DatabaseUrls) -> dict[str, str]:
     """The variables that Dagster's processes are started with, after laying out its home."""
     dagster_home = settings.home / "dagster"
     dagster_home.mkdir(parents=True, exist_ok=True)
-    _place(PROJECT / "dagster.yaml", dagster_home / "dagster.yaml")
+    _place(instance_config(), dagster_home / "dagster.yaml")
     return {
         **settings.for_children(),
         "DAGSTER_HOME": str(dagster_home),
@@ -56,8 +58,14 @@ def environment(settings: Settings, urls: DatabaseUrls) -> dict[str, str]:
     }
 
 
-def _place(source: Path, target: Path) -> None:
-    """Copy by a rename: a process that starts meanwhile must not read half a file."""
+def instance_config() -> str:
+    """dagster.yaml with as many runs at once as this machine's cards and memory allow."""
+    runs = runs_at_once(read_cards(), psutil.virtual_memory().total // 2**20)
+    return re.sub(r"(?<=max_concurrent_runs: )\d+", str(runs), (PROJECT / "dagster.yaml").read_text())
+
+
+def _place(content: str, target: Path) -> None:
+    """Write by a rename: a process that starts meanwhile must not read half a file."""
     partial = target.with_name(f".{target.name}.{os.getpid()}")
-    shutil.copyfile(source, partial)
+    partial.write_text(content)
     partial.replace(target)

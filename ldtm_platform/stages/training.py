@@ -138,7 +138,7 @@ def train_tickers(
     plan: TrainingPlan,
     *,
     say: Callable[[str], None],
-    note: Callable[[str], None] = lambda _: None,
+    note: Callable[[FleetProgress], None] = lambda _: None,
     run_id: str | None = None,
 ) -> Iterator[Outcome]:
     """Train a model for each ticker; one outcome a ticker as it finishes, with the seed's result line to `say`.
@@ -175,11 +175,11 @@ def _fitted(
     histories: Sequence[History],
     plan: TrainingPlan,
     progress: FleetProgress,
-    note: Callable[[str], None],
+    note: Callable[[FleetProgress], None],
 ) -> Generator[FitResult, None, None]:
     def watch(done: EpochDone) -> None:
         progress.epoch(done)
-        note(str(progress))
+        note(progress)
 
     return fit_fleet(
         family,
@@ -235,6 +235,7 @@ def _made(manifest: Manifest, state: str, message: str = "") -> Outcome:
             "verdict": _verdict(manifest.skill["test"].get("total")),
             **skill,
             "best_val_loss": round(manifest.best_val_loss, 6),
+            "train_loss": round(manifest.train_loss, 6),
             "epochs_run": manifest.epochs_run,
             "best_epoch": manifest.best_epoch,
             "duration_sec": round(manifest.duration_sec, 3),

@@ -1,5 +1,7 @@
 """The SQL of what writes.py changes, where it is more than a line or two; all parameters are named."""
 
+COUNT_FEATURES = "SELECT count(*) FROM engineered_features WHERE ticker = :ticker"
+
 DELETE_OTHER_FEATURES = """
 DELETE FROM engineered_features stored
 WHERE ticker = :ticker

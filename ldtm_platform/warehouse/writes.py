@@ -44,8 +44,12 @@ def replace_features(connection: sa.Connection, ticker: str, frame: pl.DataFrame
     if others:
         raise ValueError(f"features of {', '.join(others)} were handed over as those of {ticker}")
     done = upsert(connection, engineered_features, frame)
-    kept = {"ticker": ticker, "dates": frame["date"].to_list()}
-    deleted = connection.execute(sa.text(statements.DELETE_OTHER_FEATURES), kept).rowcount
+    stored = connection.execute(sa.text(statements.COUNT_FEATURES), {"ticker": ticker}).scalar_one()
+    deleted = 0
+    # As many as the frame has, all of them stored now: there are no others.
+    if stored != frame.height:
+        kept = {"ticker": ticker, "dates": frame["date"].to_list()}
+        deleted = connection.execute(sa.text(statements.DELETE_OTHER_FEATURES), kept).rowcount
     return FeaturesReplaced(done.inserted, done.updated, done.unchanged, deleted)
 
 

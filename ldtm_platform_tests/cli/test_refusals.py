@@ -77,6 +77,14 @@ def test_prices_that_are_nowhere(home: Home, tmp_path: Path) -> None:
     assert "Traceback" not in said.err
 
 
+def test_a_device_that_this_machine_lacks(home: Home) -> None:
+    said = home.ldtm("train", "--ticker", "AMGN", LDTM_DEVICE="cuda", CUDA_VISIBLE_DEVICES="")
+    assert said.code == 1
+    assert "train_tickers: failed: device 'cuda': PyTorch" in said.err
+    assert "sees 0 CUDA devices here; use cpu" in said.err
+    assert "Traceback" not in said.err
+
+
 def test_a_database_that_cannot_be_reached_and_never_its_password(home: Home) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -58,17 +58,18 @@ def test_checks_and_which_of_them_block() -> None:
 
 def test_jobs_and_what_they_run() -> None:
     steps = {name: sorted(REPOSITORY.get_job(name).graph.node_names()) for name in JOBS}
+    bars = [
+        "market_data_daily_bars_are_sound",
+        "market_data_daily_bars_cover_every_session",
+        "market_data_daily_large_moves_have_a_known_action",
+        "market_data_daily_nothing_is_in_quarantine",
+        "market_data_daily_repairs_are_few",
+    ]
     assert steps == {
+        "daily_ingest": ["engineered_features", "market_data_daily", *bars],
         "market_data_ingest": ["market_data_daily"],
         "hourly_ingest": ["market_data_hourly"],
-        "feature_engineering": [
-            "engineered_features",
-            "market_data_daily_bars_are_sound",
-            "market_data_daily_bars_cover_every_session",
-            "market_data_daily_large_moves_have_a_known_action",
-            "market_data_daily_nothing_is_in_quarantine",
-            "market_data_daily_repairs_are_few",
-        ],
+        "feature_engineering": ["engineered_features", *bars],
         "full_retrain": ["ldtm_checkpoints", "ldtm_checkpoints_models_beat_tomorrow_is_today"],
         "daily_inference": [
             "engineered_features_features_reach_their_bars",
@@ -106,7 +107,7 @@ def test_schedules_and_sensors_run_from_the_start() -> None:
         each.name: (each.cron_schedule, each.execution_timezone, each.job_name) for each in REPOSITORY.schedule_defs
     }
     assert schedules == {
-        "weekdays_after_close": ("0 18 * * 1-5", "America/New_York", "market_data_ingest"),
+        "weekdays_after_close": ("0 18 * * 1-5", "America/New_York", "daily_ingest"),
         "weekdays_after_ingest": ("15 18 * * 1-5", "America/New_York", "daily_inference"),
         "weekdays_for_news": ("30 18 * * 1-5", "America/New_York", "news"),
         "weekday_evenings_for_late_bars": (

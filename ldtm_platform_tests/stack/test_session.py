@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from ldtm_platform.postgres.server import Connection, EmbeddedPostgres
 from ldtm_platform.settings import Settings, load_settings
 from ldtm_platform.stack.database import DatabaseUnreachable, DatabaseUrls, running_database
-from ldtm_platform.stack.session import PROJECT, environment, platform_session
+from ldtm_platform.stack.session import environment, instance_config, platform_session
 from ldtm_platform.warehouse.migrate import disagreements
 from ldtm_platform_tests.cli.home import Home, new_home
 from ldtm_platform_tests.scratch import DRIVER
@@ -63,7 +63,7 @@ def test_dagsters_processes_are_given_its_home_both_databases_and_what_was_set(
     variables = environment(settings, DatabaseUrls(ours="ours", dagster="dagster's"))
     dagster_home = Path(variables["DAGSTER_HOME"])
     assert dagster_home == home.path / "dagster"
-    assert (dagster_home / "dagster.yaml").read_text() == (PROJECT / "dagster.yaml").read_text()
+    assert (dagster_home / "dagster.yaml").read_text() == instance_config()
     assert (variables["LDTM_DATABASE_URL"], variables["LDTM_DAGSTER_URL"]) == ("ours", "dagster's")
     assert (variables["LDTM_HOME"], variables["LDTM_SEED"]) == (str(home.path), "3")
     assert variables["DAGSTER_EVENT_BATCH_SIZE"] == "100"
