@@ -94,7 +94,7 @@ def _nothing(settings: Settings) -> Component:
 
 
 def _tiles(document: Mapping[str, Any]) -> list[Component]:
-    market, model = document["market"], document["model"]
+    market, model, rule = document["market"], document["model"], document["rule"]
     exposure = document["exposure"]
     return [
         tiles.tile("Suggested exposure", f"{_GLYPHS[exposure]} {exposure}", "from the next session's close on"),
@@ -102,7 +102,8 @@ def _tiles(document: Mapping[str, Any]) -> list[Component]:
         tiles.tile(
             f"Trend of {market['of']}",
             market["trend"],
-            f"{change(market['above_mean_pct'], 1)} to its 200-session mean, {change(market['momentum_pct'], 1)} in 63",
+            f"{change(market['above_mean_pct'], 1)} to its {rule['mean_sessions']}-session mean, "
+            f"{change(market['momentum_pct'], 1)} in {rule['momentum_sessions']}",
         ),
         tiles.tile(
             "Volatility",
