@@ -13,7 +13,7 @@ from ldtm_platform.dashboard.figures import history as drawable
 from ldtm_platform.dashboard.figures.ticker import NAMES, TITLES, error_figure, price_figure
 from ldtm_platform.dashboard.page import Page, Place, no_callbacks
 from ldtm_platform.dashboard.pages.ticker_table import forecast_grid
-from ldtm_platform.dashboard.parts import controls, graphs, states, tiles
+from ldtm_platform.dashboard.parts import controls, graphs, made_up, states, tiles
 from ldtm_platform.dashboard.parts.model_card import model_card
 from ldtm_platform.dashboard.parts.text import change, day, money, number, plural
 from ldtm_platform.evaluation.confidence import STEPS
@@ -22,6 +22,7 @@ from ldtm_platform.horizons import HORIZONS, SESSIONS_A_MONTH
 from ldtm_platform.settings import Settings
 from ldtm_platform.universe import load_universe
 from ldtm_platform.warehouse import reads, screens
+from ldtm_platform.warehouse.provenance import provenance
 
 KEY, TITLE = "ticker_view", "Ticker View"
 # A year, and the month before it whose one-month forecasts fall into it.
@@ -52,7 +53,8 @@ def page(settings: Settings) -> Page:
         if view is None:
             tried = screens.model_card(engine, ticker)
             return html.Div([_head(listed, ticker, None, place), _nothing(ticker, listed, place, tried)])
-        return html.Div([_head(listed, ticker, view, place), *_body(view)])
+        notice = made_up.notice(provenance(engine), [ticker])
+        return html.Div([_head(listed, ticker, view, place), notice, *_body(view)])
 
     return Page(KEY, TITLE, layout, no_callbacks)
 

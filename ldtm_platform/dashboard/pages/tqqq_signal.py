@@ -19,7 +19,7 @@ from ldtm_platform.dashboard.parts.text import change, number, percent, plural
 from ldtm_platform.evaluation.confidence_words import confidence_sentence
 from ldtm_platform.settings import Settings
 from ldtm_platform.strategy.rule import levels
-from ldtm_platform.strategy.summary import FUNDS, Followed, Stored, follow, market_of
+from ldtm_platform.strategy.summary import FUNDS, SIMULATED, Followed, Stored, follow, market_of
 from ldtm_platform.universe import load_universe
 from ldtm_platform.warehouse import reads, screens
 
@@ -42,7 +42,7 @@ def page(settings: Settings) -> Page:
         return html.Div(
             [
                 _head(listed, place, session, document),
-                html.Div(document["disclaimer"], className="luck", role="note"),
+                _disclaimer(document["disclaimer"]),
                 tiles.tiles(_tiles(document)),
                 _reasons(document, screens.ticker_confidence(engine, "TQQQ", session)),
                 _curve(done),
@@ -91,6 +91,12 @@ def _nothing(settings: Settings) -> Component:
         return states.empty("No signal for this universe", why, ("ldtm universe", "make demo-fleet"))
     why = "It needs ten months of bars of both funds, and the daily run. A model is not needed: it has a vote at most."
     return states.empty("No signal yet", why, ("ldtm ingest", "ldtm pipeline", "make demo-fleet"))
+
+
+def _disclaimer(words: str) -> Component:
+    if not words.startswith(SIMULATED):
+        return html.P(words, className="luck", role="note")
+    return html.P([html.Strong("Simulated"), words], className="made-up", role="note")
 
 
 def _tiles(document: Mapping[str, Any]) -> list[Component]:

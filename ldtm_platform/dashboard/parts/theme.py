@@ -41,7 +41,7 @@ MANTINE: dict[str, Any] = {
 }
 
 # Fixed: measuring the labels would draw every axis twice, a tenth of the time that the Ticker View takes.
-MARGIN = {"l": 58, "r": 8, "t": 8, "b": 30}
+MARGIN = {"l": 58, "r": 8, "t": 8, "b": 40}
 _AXIS = {"zeroline": False, "gridcolor": GRID, "linecolor": GREY}
 _FRAME: dict[str, Any] = {
     "paper_bgcolor": "rgba(0,0,0,0)",
