@@ -28,6 +28,8 @@ KEY, TITLE = "ticker_view", "Ticker View"
 # A year, and the month before it whose one-month forecasts fall into it.
 YEAR = 252
 SHOWN = YEAR + SESSIONS_A_MONTH
+# A month's errors overlap: two years of them are enough evidence, one is not.
+LONGER = 2 * YEAR + SESSIONS_A_MONTH
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class View:
 
     ticker: str
     history: pl.DataFrame
+    longer: pl.DataFrame
     closes: pl.DataFrame
     chosen: dict[str, Any]
     around: dict[str, date | None]
@@ -61,7 +64,7 @@ def page(settings: Settings) -> Page:
 
 def read_view(engine: sa.Engine, ticker: str, session: date | None) -> View | None:
     """Everything that the page draws of a ticker as of a session (the latest when None); None without a forecast."""
-    history = screens.ticker_history(engine, ticker, session=session, last=SHOWN)
+    history = screens.ticker_history(engine, ticker, session=session, last=LONGER)
     if history.is_empty():
         return None
     chosen = history.row(-1, named=True)
@@ -69,10 +72,12 @@ def read_view(engine: sa.Engine, ticker: str, session: date | None) -> View | No
     raw = screens.closes(engine, [ticker], start=first, end=chosen["one_month_target_date"])
     closes = drawable.adjusted_closes(raw, reads.splits(engine, [ticker]))
     restated = drawable.in_shown_basis(history, closes)
+    year = restated.tail(SHOWN)
     return View(
         ticker=ticker,
-        history=restated,
-        closes=closes,
+        history=year,
+        longer=restated,
+        closes=closes.filter(pl.col("date") >= year["run_date"][0]),
         chosen=restated.row(-1, named=True),
         around=screens.sessions_around(engine, run_date, ticker),
         card=screens.model_card(engine, ticker),
@@ -132,7 +137,10 @@ def _body(view: View) -> list[Component]:
     return [
         tiles.tiles(_tiles(view)),
         _price(view),
-        html.Div([_errors(view, "next_day"), _errors(view, "one_month")], className="two"),
+        html.Div(
+            [_errors(view, "next_day", view.history), _errors(view, "one_month", view.longer)],
+            className="two",
+        ),
         _confidence(view),
         forecast_grid(view.ticker, view.history, view.chosen),
         model_card(view.ticker, view.card, view.chosen),
@@ -205,13 +213,14 @@ def _price(view: View) -> Component:
     )
 
 
-def _errors(view: View, horizon: str) -> Component:
-    scored = drawable.errors(view.history, horizon)
+def _errors(view: View, horizon: str, history: pl.DataFrame) -> Component:
+    scored = drawable.errors(history, horizon)
     n, own, naive, skill = drawable.mean_errors(scored)
     title = f"{TITLES[horizon]}: error beside tomorrow-is-today"
-    if n < tiles.ENOUGH:
-        return graphs.without_graph(title, tiles.not_enough(n, of=f"matured {NAMES[horizon]} forecast"))
     steps = STEPS[horizon]
+    if n // steps < tiles.ENOUGH:
+        kind = "matured" if steps == 1 else f"independent {NAMES[horizon]}"
+        return graphs.without_graph(title, tiles.not_enough(n // steps, of=f"{kind} forecast"))
     overlap = f" {n} forecasts of {steps} sessions overlap and count as {n // steps}." if steps > 1 else ""
     note = html.Span(
         [
