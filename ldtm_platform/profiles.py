@@ -8,9 +8,10 @@ PROJECT = Path(__file__).parents[1]
 SAMPLE_UNIVERSE = Path(__file__).with_name("sample_universe.toml")
 
 PROFILES: Mapping[str, Mapping[str, str]] = {
-    # Real raw prices of five tickers that a pip package holds; they end in 2013.
+    # Real raw prices of five tickers that a pip package holds, which end in 2013; simulated ones of three funds.
     "demo": {
-        "LDTM_SOURCE": "sample",
+        "LDTM_SOURCE": "sample,simulated",
+        "LDTM_NEWS": "sample",
         "LDTM_UNIVERSE": str(SAMPLE_UNIVERSE),
         "LDTM_HISTORY_START": "2004-01-02",
         "LDTM_SESSIONS_START": "2012-12-04",
@@ -19,6 +20,7 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
     # The whole universe on simulated prices; few epochs, because random prices have nothing to learn.
     "demo-fleet": {
         "LDTM_SOURCE": "simulated",
+        "LDTM_NEWS": "sample",
         "LDTM_HISTORY_START": "2021-01-04",
         "LDTM_SESSIONS_START": "2025-01-02",
         "LDTM_EPOCHS": "3",

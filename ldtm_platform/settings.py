@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from ldtm_platform.sessions import is_session, latest_final_session, session_before
 from ldtm_platform.universe import DEFAULT_UNIVERSE
 
-NEWS_FEEDS = ("yahoo", "nasdaq", "google", "alpaca")
+NEWS_FEEDS = ("yahoo", "nasdaq", "google", "alpaca", "sample")
 SOURCES = ("folder", "alpaca", "yahoo", "yfinance", "sample", "simulated")
 
 
@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     hourly_prices: Path | None = Field(
         None, description="The folder (or file) of hourly bars for the hourly source `folder`"
     )
-    news: str = Field("", description="The news feeds that are read, joined by commas: yahoo, nasdaq, google, alpaca")
+    news: str = Field("", description="The news feeds that are read, joined by commas")
     history_start: date = Field(date(2015, 1, 2), description="The first day that is ingested")
     sessions_start: date = Field(
         date(2020, 1, 2), description="The first session that can be forecast (a partition each)"

@@ -23,7 +23,8 @@ def environment_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_profile_is_usable_as_it_is(name: str) -> None:
     apply_profile(name)
     settings = load_settings()
-    assert settings.source in ("sample", "simulated")
+    assert set(settings.source.split(",")) <= {"sample", "simulated"}
+    assert settings.news == "sample"
     assert settings.history_start < settings.sessions_start <= settings.latest_session()
     assert load_universe(settings.universe).tickers
 

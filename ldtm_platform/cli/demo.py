@@ -13,6 +13,7 @@ from ldtm_platform.models.persistence import Persistence
 from ldtm_platform.sessions import session_offset
 from ldtm_platform.universe import load_universe
 from ldtm_platform.warehouse import reads
+from ldtm_platform.warehouse.provenance import provenance
 
 if TYPE_CHECKING:
     from ldtm_platform.stack.up import Addresses
@@ -31,8 +32,11 @@ def build(bench: Workbench) -> None:
         # The models know nothing of the sessions that are replayed.
         _go_on(train_run(bench, tickers, None, None, session_offset(first, -1)))
     _go_on(replay(bench, first, last, say_lines=False))
+    _go_on(bench.run("news", say_lines=False))
     print(f"\nForecasts of {REPLAYED_SESSIONS} sessions, {first} to {last}, each from what was known then:")
     show(skill_table(reads.prediction_skill(bench.engine)), empty="no prediction has matured")
+    if apart := provenance(bench.engine).apart:
+        print(f"Not in this table: {', '.join(apart)}. Their prices are simulated, for the TQQQ tab to show something.")
 
 
 def skill_table(skill: pl.DataFrame) -> pl.DataFrame:
@@ -60,6 +64,7 @@ The demo is ready: {where.dashboard}
   a ticker               {where.dashboard}/?tab=ticker_view&ticker=AAPL
   all forecasts          {where.dashboard}/?tab=todays_predictions
   how they came true     {where.dashboard}/?tab=accuracy_leaderboard
+  the TQQQ signal        {where.dashboard}/?tab=tqqq_signal
   for programs           {where.dashboard}/api/v1/docs
 The graph that makes it: {where.dagster}
   assets                 {where.dagster}/asset-groups

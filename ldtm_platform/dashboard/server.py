@@ -10,12 +10,14 @@ from dash import Dash
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
 from ldtm_platform.api.app import create_api
 from ldtm_platform.dashboard.app import create_dash
 from ldtm_platform.dashboard.guard import Rules, guarded
 from ldtm_platform.dashboard.health import health
+from ldtm_platform.dashboard.statics import PLOTLY_ADDRESS, kept, plotly
 from ldtm_platform.metrics.registry import create_registry
 from ldtm_platform.settings import Settings
 
@@ -28,8 +30,14 @@ def create_server(settings: Settings, engine: sa.Engine) -> ASGIApp:
     _add_health(app, settings, engine)
     _add_metrics(app, engine)
     app.mount("/api/v1", create_api(settings, engine))
+    app.add_api_route(PLOTLY_ADDRESS, plotly, methods=["GET"])
     dash = create_dash(settings, engine, server=app)
-    return guarded(app, Rules.of(settings, script_hashes(dash)))
+    return guarded(_compressed(kept(app)), Rules.of(settings, script_hashes(dash)))
+
+
+def _compressed(app: ASGIApp) -> ASGIApp:
+    """The app whose longer answers, such as the 130 kB of a page with figures, travel compressed."""
+    return GZipMiddleware(app, minimum_size=4_096, compresslevel=1)
 
 
 def script_hashes(dash: Dash) -> list[str]:

@@ -13,13 +13,16 @@ from dash.development.base_component import Component
 
 from ldtm_platform.dashboard.page import Page, parse
 from ldtm_platform.dashboard.parts import states
-from ldtm_platform.dashboard.parts.aria import aria
+from ldtm_platform.dashboard.parts.aria import aria, data
 from ldtm_platform.dashboard.parts.theme import MANTINE
 from ldtm_platform.dashboard.parts.threads import in_thread
 from ldtm_platform.universe import UniverseError
+from ldtm_platform.warehouse import screens
 
 # While the database does not answer, the page asks again this often.
 RETRY_MS = 5_000
+# An open page looks this often for forecasts of a new session: one look into an index.
+LOOK_MS = 60_000
 
 # The scheme is set before the first paint: no flash of white at night.
 INDEX = """<!DOCTYPE html>
@@ -56,8 +59,11 @@ def layout(pages: tuple[Page, ...]) -> Component:
             html.A("Skip to the page", href="#page", className="skip"),
             dcc.Location(id="address", refresh=False),
             dcc.Interval(id="retry", interval=RETRY_MS, disabled=True),
+            dcc.Interval(id="look", interval=LOOK_MS),
+            dcc.Store(id="newest"),
             html.Header([_brand(), _tabs(pages), _switch()], className="top"),
             html.Div(id="notice", **aria(live="polite")),
+            html.Div(id="fresh", **aria(live="polite")),
             dcc.Loading(
                 html.Main(_waiting(), id="page", tabIndex="-1"),
                 target_components={"page": "children"},  # type: ignore[arg-type]
@@ -80,22 +86,25 @@ def register(app: Dash, engine: sa.Engine, pages: tuple[Page, ...]) -> None:
     @app.callback(
         Output("page", "children"),
         Output("retry", "disabled"),
+        Output("newest", "data"),
         Input("address", "search"),
         Input("retry", "n_intervals"),
         prevent_initial_call=True,
     )
     @in_thread
-    def draw(query: str | None, _tries: int | None) -> tuple[Component, bool]:
+    def draw(query: str | None, _tries: int | None) -> tuple[Component, bool, str | None]:
         place = parse(query, tabs)
         try:
+            newest = _newest(engine)
             drawn = by_key[place.tab].layout(place, engine)
         except sa.exc.SQLAlchemyError as error:
             _log.warning("the page %s could not be read: %s", place.tab, type(error).__name__)
-            return states.failed(error), False
+            return states.failed(error), False, None
         except UniverseError as error:
-            return states.empty("The universe file cannot be used", f"{error}", ("ldtm universe",)), False
-        return html.Div(drawn, className=f"page-{place.tab}"), True
+            return states.empty("The universe file cannot be used", f"{error}", ("ldtm universe",)), False, None
+        return html.Div(drawn, className=f"page-{place.tab}"), True, newest
 
+    _register_look(app, engine, tabs)
     _register_moves(app)
 
 
@@ -107,6 +116,33 @@ def callback_failed(error: Exception) -> None:
         return
     _log.error("a callback failed", exc_info=error)
     set_props("notice", {"children": states.broken(error)})
+
+
+def _register_look(app: Dash, engine: sa.Engine, tabs: tuple[str, ...]) -> None:
+    @app.callback(
+        Output("fresh", "children"),
+        Input("look", "n_intervals"),
+        Input("newest", "data"),
+        State("address", "search"),
+        prevent_initial_call=True,
+    )
+    @in_thread
+    def look(_times: int | None, shown: str | None, query: str | None) -> Component | None:
+        try:
+            newest = _newest(engine)
+        except sa.exc.SQLAlchemyError:
+            # The page says that itself as soon as it is drawn.
+            return None
+        if newest is None or shown is None or newest <= shown:
+            return None
+        place = parse(query, tabs)
+        link = html.A("Show them", href=place.at(place.tab, session=None).query, **data(reload="true"))
+        return html.P([f"Forecasts of {newest} have arrived. ", link], className="made-up", role="status")
+
+
+def _newest(engine: sa.Engine) -> str | None:
+    session = screens.session_at(engine, None)
+    return None if session is None else session.isoformat()
 
 
 def _register_moves(app: Dash) -> None:

@@ -8,6 +8,7 @@ from ldtm_platform.defs.partitions import TICKERS
 from ldtm_platform.defs.reporting import OWNERS, table_metadata
 from ldtm_platform.resources.database import Database
 from ldtm_platform.resources.news import News
+from ldtm_platform.settings import NEWS_FEEDS
 from ldtm_platform.stages.news import collect_news
 
 
@@ -21,7 +22,7 @@ def news_headlines(context: dg.AssetExecutionContext, database: Database, news: 
     """
     feeds = news.feeds()
     if not feeds:
-        raise dg.Failure("no news to read: set LDTM_NEWS to some of yahoo, nasdaq, google, alpaca", allow_retries=False)
+        raise dg.Failure(f"no news to read: set LDTM_NEWS to some of {', '.join(NEWS_FEEDS)}", allow_retries=False)
     collected = collect_news(database.engine(), feeds, TICKERS.get_partition_keys(), datetime.now(UTC))
     for name, reason in collected.failed.items():
         context.log.warning("%s: %s", name, reason)

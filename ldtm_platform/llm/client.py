@@ -46,7 +46,7 @@ class Client:
         self._http = httpx.AsyncClient(
             headers={"User-Agent": "ldtm_platform", "Accept-Encoding": "identity"},
             timeout=httpx.Timeout(endpoint.timeout, connect=endpoint.connect_s),
-            transport=RetryTransport(Bounded(), retry=retry),
+            transport=RetryTransport(Bounded(endpoint.proxy), retry=retry),
             # A proxy of the environment would be mounted beside this transport: no limits, no retries.
             trust_env=False,
         )
@@ -162,7 +162,10 @@ class Client:
         """What a failure of the transport means to people."""
         if isinstance(error, AnswerTooLarge):
             return Nonsense(f"{self._name} sent {error} for one answer: {EXPECTED}")
-        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+        if isinstance(error, httpx.ProxyError) or (self.endpoint.proxy and isinstance(error, httpx.ConnectError)):
+            what = "is not reached by way of the proxy that HTTPS_PROXY or HTTP_PROXY names: correct it, or name the "
+            what += "server's host in NO_PROXY"
+        elif isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
             what = "is not there (no connection): start it, or correct LLM_BASE_URL"
         elif isinstance(error, httpx.TimeoutException):
             what = f"did not answer within LLM_TIMEOUT={self.endpoint.timeout:g} s: is the model loaded? Ask again"

@@ -6,6 +6,9 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from ldtm_platform.settings import Settings
+from ldtm_platform.sources.base import SourceError
+from ldtm_platform.sources.proxies import proxy_to
+from ldtm_platform.stack.addresses import is_loopback
 
 _SHORTEST_SECRET = 6
 
@@ -52,6 +55,20 @@ class Endpoint:
 
     def __repr__(self) -> str:
         return f"Endpoint({self.base_url})"
+
+    @property
+    def proxy(self) -> str | None:
+        """The proxy on the way there, by HTTPS_PROXY, HTTP_PROXY and NO_PROXY; none to this machine.
+
+        Raises NotConfigured where the variable names no proxy.
+        """
+        if is_loopback(urlsplit(self.base_url).hostname or ""):
+            return None
+        try:
+            found = proxy_to(self.base_url)
+        except SourceError as error:
+            raise NotConfigured(f"the language model cannot be asked: {error}") from error
+        return found.url if found else None
 
     @property
     def addresses(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ldtm_platform.llm.kinds import Count, Ratio, Score
 from ldtm_platform.llm.shapes import MOST_ROWS, Args, Horizon, Result, Row
-from ldtm_platform.strategy.summary import FUNDS
+from ldtm_platform.strategy.summary import FUNDS, SIMULATED
 from ldtm_platform.warehouse import reads
 
 # A row each ticker and horizon.
@@ -68,6 +68,7 @@ class TqqqSignalRow(Row):
     exposure: str
     confidence: Score | None
     is_replay: bool
+    is_simulated: bool
     reasons: tuple[str, ...]
     verdict: str
     live_sessions: Count | None
@@ -124,6 +125,7 @@ def tqqq_signal(engine: sa.Engine, args: TqqqSignalArgs) -> TqqqSignals:
                 exposure=row["exposure"],
                 confidence=row["confidence"],
                 is_replay=row["is_replay"],
+                is_simulated=summary.disclaimer.startswith(SIMULATED),
                 reasons=summary.reasons,
                 verdict=summary.record.verdict,
                 live_sessions=summary.record.live_sessions,

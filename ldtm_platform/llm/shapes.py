@@ -103,6 +103,7 @@ class PredictionRow(Row):
     model_version: str | None
     in_sample: bool
     is_replay: bool
+    is_simulated: bool
 
 
 class AccuracyRow(Row):
@@ -119,10 +120,14 @@ class AccuracyRow(Row):
     persistence_avg_abs_pct_error: Percent | None
     avg_abs_pct_error_weekly: Percent | None
     skill_vs_persistence: Ratio | None
+    is_simulated: bool
 
 
 class SkillRow(Row):
-    """All official out-of-sample forecasts of one horizon against persistence on the very same rows."""
+    """All official out-of-sample forecasts of one horizon against persistence on the very same rows.
+
+    Tickers with simulated prices are left out where others have real ones.
+    """
 
     horizon: Horizon
     n: Count

@@ -23,6 +23,7 @@ import sqlalchemy as sa
 from ldtm_platform.horizons import HORIZONS
 from ldtm_platform.llm import shapes
 from ldtm_platform.warehouse import reads, remembered
+from ldtm_platform.warehouse.provenance import provenance
 
 FAMILY = "ldtm"
 
@@ -43,7 +44,8 @@ def predictions(engine: sa.Engine, args: shapes.PredictionsArgs) -> shapes.Predi
         ((pl.col(f"{horizon}_close_pred") / pl.col("run_date_close") - 1) * 100).alias(f"{horizon}_change_pct")
         for horizon in HORIZONS
     ]
-    frame = reads.signals(engine, args.session).with_row_index("rank", offset=1).with_columns(changes)
+    frame = reads.signals(engine, args.session).with_row_index("rank", offset=1)
+    frame = frame.with_columns(*changes, is_simulated=_is_simulated(engine))
     found = _of(frame, args)
     buckets = {bucket: found.filter(pl.col("bucket") == bucket).height for bucket in ("bullish", "neutral", "bearish")}
     if args.bucket:
@@ -62,7 +64,7 @@ def predictions(engine: sa.Engine, args: shapes.PredictionsArgs) -> shapes.Predi
 def accuracy(engine: sa.Engine, args: shapes.AccuracyArgs) -> shapes.Accuracy:
     """How official forecasts came true: the last 30 days of each ticker, and all of them by horizon."""
     by, descending = _ORDERS[args.order]
-    found = _of(reads.accuracy_30d(engine), args)
+    found = _of(reads.accuracy_30d(engine).with_columns(is_simulated=_is_simulated(engine)), args)
     found = found.sort(by, descending=descending, nulls_last=True, maintain_order=True)
     return shapes.Accuracy(
         source="ldtm_accuracy_30d",
@@ -117,6 +119,10 @@ def history(engine: sa.Engine, args: shapes.HistoryArgs) -> shapes.History:
         total=_found(frame),
         rows=_rows(frame, shapes.HistoryRow, args.limit),
     )
+
+
+def _is_simulated(engine: sa.Engine) -> pl.Expr:
+    return pl.col("ticker").is_in(sorted(provenance(engine).simulated))
 
 
 def _of(frame: pl.DataFrame, args: shapes.Args) -> pl.DataFrame:

@@ -39,10 +39,10 @@ class _Counted(httpx.AsyncByteStream):
 
 
 class Bounded(httpx.AsyncHTTPTransport):
-    """A transport whose bodies are bounded."""
+    """A transport whose bodies are bounded, by way of a proxy where one is named."""
 
-    def __init__(self) -> None:
-        super().__init__(verify=_trusted())
+    def __init__(self, proxy: str | None = None) -> None:
+        super().__init__(verify=_trusted(), proxy=proxy)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send once. Raises WaitTooLong."""

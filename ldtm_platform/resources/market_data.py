@@ -56,9 +56,11 @@ def _sample(settings: Settings) -> MarketDataSource:
 
 
 def _simulated(settings: Settings) -> MarketDataSource:
-    from ldtm_platform.sources.simulated import SimulatedSource
+    from ldtm_platform.sources.simulated import GROUP, SimulatedSource
 
-    sectors = load_universe(settings.universe).sector_of
+    universe = load_universe(settings.universe)
+    only = universe.groups.get(GROUP, universe.tickers)
+    sectors = {ticker: sector for ticker, sector in universe.sector_of.items() if ticker in only}
     return SimulatedSource(seed=settings.seed, sectors=sectors, start=settings.history_start)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from ldtm_platform.resources.market_data import MarketData
 from ldtm_platform.settings import Settings, load_settings
 from ldtm_platform.sources.feeds import AlpacaNews, NewsFeed, rss_feeds
 
@@ -15,8 +16,19 @@ class News(dg.ConfigurableResource[Any]):
     def feeds(self) -> Sequence[NewsFeed]:
         """The feeds in the order of their names. Raises dg.Failure when a key is missing."""
         settings = load_settings()
-        known = rss_feeds()
-        return [_alpaca(settings) if name == "alpaca" else known[name] for name in settings.news.split(",") if name]
+        return [_feed(name, settings) for name in settings.news.split(",") if name]
+
+
+def _feed(name: str, settings: Settings) -> NewsFeed:
+    if name == "alpaca":
+        return _alpaca(settings)
+    return _sample(settings) if name == "sample" else rss_feeds()[name]
+
+
+def _sample(settings: Settings) -> NewsFeed:
+    from ldtm_platform.sources.sample_news import SampleNews
+
+    return SampleNews(MarketData().source(), settings.latest_session())
 
 
 def _alpaca(settings: Settings) -> NewsFeed:

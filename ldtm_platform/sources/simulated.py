@@ -23,8 +23,18 @@ from ldtm_platform.sources.base import ACTIONS_SCHEMA, BarRequest, MarketDataSou
 
 Floats: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
-# One ticker lists mid-way; one so late that, in 2026, a model has too little history. Before these dates: no bars.
-LISTINGS: Mapping[str, date] = MappingProxyType({"ARM": date(2023, 9, 14), "SNDK": date(2026, 6, 1)})
+# One ticker lists mid-way; one so late that, in 2026, a model has too little history; the leveraged funds when those of
+# that name did. Before these dates: no bars.
+LISTINGS: Mapping[str, date] = MappingProxyType(
+    {
+        "ARM": date(2023, 9, 14),
+        "SNDK": date(2026, 6, 1),
+        "SQQQ": date(2010, 2, 11),
+        "TQQQ": date(2010, 2, 11),
+    }
+)
+# In a universe with a group of this name, only its tickers are simulated: never a price of any other.
+GROUP = "simulated"
 # How many times the market's own move each leveraged fund makes.
 LEVERAGE: Mapping[str, float] = MappingProxyType({"TQQQ": 3.0, "SQQQ": -3.0})
 

@@ -1,6 +1,7 @@
 """The dashboard as a child of the platform's supervisor: started beside Dagster, started again when it dies."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -8,6 +9,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+
+import httpx
 
 from ldtm_platform.settings import Settings
 from ldtm_platform.stack.addresses import dashboard_address, port_is_free
@@ -18,6 +21,9 @@ from ldtm_platform.stack.supervisor import READY_SECONDS, SUPERVISOR_VARIABLE, S
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, HELD_OUT_SECONDS = 1.0, 60.0, 60.0
 # The dashboard reads through its own role and asks nobody else.
 _NOT_ITS_BUSINESS = ("DB_", "DAGSTER_", "LDTM_ALPACA_", "LDTM_DATABASE_URL", "LDTM_DAGSTER_URL")
+_SECRET = re.compile(
+    r"^(AZURE|AWS|GOOGLE|GCP)_|SECRET|TOKEN|PASSW|CREDENTIAL|(API|ACCESS|ACCOUNT|PRIVATE)_?KEY|CONNECTION_STRING|_DSN$"
+)
 
 
 class DashboardProcess:
@@ -110,11 +116,28 @@ def refuse_taken(settings: Settings) -> None:
     except OSError as error:
         free, why = False, f"cannot be listened on at {host!r} ({error.strerror or error})"
     if not free:
-        raise StackError(
-            f"port {port} {why}: stop what holds it, or set LDTM_DASHBOARD_PORT or LDTM_DASHBOARD_HOST to another"
-        )
+        stop = "stop what holds it"
+        if why == "is in use" and _is_ours(dashboard_address(settings)):
+            stop = "a dashboard of this platform holds it: stop it with `ldtm down`, a demo's with `make down`"
+        raise StackError(f"port {port} {why}: {stop}, or set LDTM_DASHBOARD_PORT or LDTM_DASHBOARD_HOST to another")
+
+
+def _is_ours(address: str) -> bool:
+    """Whether one of our dashboards answers there, well or ill."""
+    try:
+        answer = httpx.get(f"{address}/healthz", timeout=2, trust_env=False)
+        return {"database", "freshness", "version"} <= set(answer.json())
+    except (httpx.HTTPError, ValueError, TypeError):
+        return False
 
 
 def _environment(settings: Settings, variables: Mapping[str, str]) -> dict[str, str]:
     given = {**os.environ, **variables, SUPERVISOR_VARIABLE: str(settings.home)}
-    return {name: value for name, value in given.items() if not name.startswith(_NOT_ITS_BUSINESS)}
+    return {name: value for name, value in given.items() if _is_its_business(name)}
+
+
+def _is_its_business(name: str) -> bool:
+    """Whether the dashboard needs a variable: its own settings and what is no secret, of whatever cloud or tool."""
+    if name.startswith(_NOT_ITS_BUSINESS):
+        return False
+    return name.startswith(("LDTM_", "LLM_")) or not _SECRET.search(name.upper())

@@ -12,6 +12,7 @@ from ldtm_platform.horizons import HORIZONS
 from ldtm_platform.sessions import session_offset
 from ldtm_platform.stages.outcome import Fact
 from ldtm_platform.warehouse import reads
+from ldtm_platform.warehouse.provenance import provenance
 from ldtm_platform.warehouse.score_writes import write_confidence
 
 
@@ -40,7 +41,9 @@ def score_sessions(engine: sa.Engine, sessions: Sequence[date]) -> Iterator[Scor
     """
     first, last = session_offset(min(sessions), -WINDOW_SESSIONS), max(sessions)
     snapshots, promised = reads.evidence(engine, first, last), reads.promised_half_widths(engine, first, last)
-    records = [record_of(horizon, snapshots, promised) for horizon in HORIZONS]
+    # What the cross-section says of models on real prices is not to rest on made-up ones.
+    apart = provenance(engine).parts(snapshots)
+    records = [record_of(horizon, part, promised) for part in apart for horizon in HORIZONS]
     for session in sorted(sessions):
         made = [frame for record in records if (frame := scored(record, session)).height]
         frame = pl.concat(made) if made else pl.DataFrame(schema={"score": pl.Float64})

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from ldtm_platform.sessions import next_session, session_open
 from ldtm_platform.strategy.rule import ModelView, levels, market_states
-from ldtm_platform.strategy.summary import FUNDS, TRENDS, Market, Stored, market_of, summary
+from ldtm_platform.strategy.summary import FUNDS, SIMULATED, TRENDS, Market, Stored, market_of, summary
 from ldtm_platform.warehouse import reads
+from ldtm_platform.warehouse.provenance import provenance
 from ldtm_platform.warehouse.score_writes import write_signal
 
 
@@ -34,6 +35,7 @@ def signal_sessions(engine: sa.Engine, sessions: Sequence[date], *, cost_bp: flo
     market = read_market(engine, last)
     views = _views(reads.implied_returns(engine, FUNDS, first, last))
     stored = read_stored(engine, last)
+    made_up = provenance(engine).simulated.intersection(FUNDS + TRENDS)
     for session in sorted(sessions):
         if (known := stored.get(session)) is not None:
             yield SignalledSession(session, "known", known.exposure)
@@ -45,6 +47,8 @@ def signal_sessions(engine: sa.Engine, sessions: Sequence[date], *, cost_bp: flo
         document, confidence = summary(
             session, market, views.get(session), stored, cost_bp=cost_bp, is_replay=is_replay
         )
+        if made_up:
+            document["disclaimer"] = f"{SIMULATED} {document['disclaimer']}"
         with engine.begin() as connection:
             write_signal(connection, session, document, confidence=confidence, is_replay=is_replay)
         stored[session] = Stored(document["exposure"], is_replay)

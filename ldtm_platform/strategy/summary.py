@@ -30,6 +30,7 @@ NOT_ADVICE = (
     "Not investment advice. The output of a fixed rule on past prices; three-times leveraged funds can lose most of "
     "their value in weeks."
 )
+SIMULATED = "The prices behind this are simulated and say nothing about any fund."
 CONFIDENCE_MEANS = (
     "0 to 100: how sure the record of stored signals makes that following them beats both flat and holding TQQQ; null: "
     "not enough evidence"

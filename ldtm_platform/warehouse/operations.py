@@ -8,11 +8,16 @@ from ldtm_platform.warehouse.frames import selected
 # A run of the whole universe has a row a ticker: so many rows are the runs of about two months.
 _NEWEST_ROWS = 6_000
 
+# A replay of a year has 26,000 rows of forecasts: trainings are looked up beside them, the newest of each ticker.
 _RUNS = f"""
 WITH newest AS (
     SELECT * FROM ldtm_run_log WHERE id > (SELECT max(id) FROM ldtm_run_log) - {_NEWEST_ROWS}
+    UNION
+    SELECT * FROM ldtm_run_log
+    WHERE id IN (SELECT max(id) FROM ldtm_run_log WHERE mode = 'train' GROUP BY ticker)
 )
-SELECT max(run_at) AS ended_at, mode, run_date, count(*) AS tickers,
+SELECT max(run_at) AS ended_at, mode, min(run_date) AS first_session, max(run_date) AS last_session,
+       count(DISTINCT run_date) AS sessions, count(DISTINCT ticker) AS tickers,
        count(*) FILTER (WHERE status = 'success') AS done,
        count(*) FILTER (WHERE status = 'skipped') AS skipped,
        count(*) FILTER (WHERE status = 'failed') AS failed,
@@ -23,7 +28,7 @@ SELECT max(run_at) AS ended_at, mode, run_date, count(*) AS tickers,
        min(ticker || ': ' || error_msg) FILTER (WHERE status = 'skipped') AS first_skip,
        dagster_run_id
 FROM newest
-GROUP BY dagster_run_id, mode, run_date
+GROUP BY mode, dagster_run_id, CASE WHEN dagster_run_id IS NULL THEN run_date END
 ORDER BY max(id) DESC
 LIMIT :last"""
 
@@ -38,10 +43,11 @@ _FEEDS_READ = "SELECT count(*) AS addresses, max(checked_at) AS checked_at FROM 
 
 
 def recent_runs(engine: sa.Engine, *, last: int) -> pl.DataFrame:
-    """The newest trainings and forecasts by the run log, newest first, a row each run and session.
+    """The newest trainings and forecasts by the run log, newest first, a row a run: a replay of many sessions is one.
 
-    Columns: ended_at, mode, run_date, tickers, done, skipped, failed, model_sec (of all tickers), median_sec and
-    longest_sec (of a ticker), first_failure, first_skip, dagster_run_id.
+    Of a run longer than the rows that are looked at, what is in them. Columns: ended_at, mode, first_session,
+    last_session, sessions, tickers, done (a ticker each session), skipped, failed, model_sec (of all tickers),
+    median_sec and longest_sec (of a ticker), first_failure, first_skip, dagster_run_id.
     """
     return selected(engine, _RUNS, last=last)
 

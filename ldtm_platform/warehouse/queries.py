@@ -20,6 +20,8 @@ SELECT family, horizon, count(*) AS n,
        min(run_date) AS first_run_date, max(run_date) AS last_run_date
 FROM ldtm_prediction_errors
 WHERE NOT in_sample AND NOT is_late
+  AND (ticker NOT IN (SELECT ticker FROM market_data_status WHERE source = 'simulated')
+       OR NOT EXISTS (SELECT 1 FROM market_data_status WHERE source <> 'simulated' AND last_date IS NOT NULL))
 GROUP BY family, horizon
 ORDER BY family, array_position(ARRAY['next_day', 'next_monday', 'one_month'], horizon)"""
 

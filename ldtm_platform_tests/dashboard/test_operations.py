@@ -2,16 +2,26 @@
 
 import asyncio
 import re
+from datetime import date
 
 import pytest
+import sqlalchemy as sa
 from playwright.sync_api import Browser, expect
 
 from ldtm_platform.dashboard.dagster_ui import DagsterAway, seen
+from ldtm_platform.dashboard.page import Place
+from ldtm_platform.dashboard.pages.operations import page as page_of
 from ldtm_platform.settings import Settings
 from ldtm_platform.stack.readers import reader_url
+from ldtm_platform.warehouse import operations
 from ldtm_platform_tests.dashboard.dagster_double import OTHER, RUN, answering
 from ldtm_platform_tests.dashboard.running import Watched, context_of, dashboard, free_port, watched
+from ldtm_platform_tests.warehouse.rows import store_snapshot
 
+LOGGED = sa.text(
+    "INSERT INTO ldtm_run_log (ticker, run_at, mode, status, duration_sec, run_date, dagster_run_id) "
+    "SELECT 'AAPL', now(), :mode, 'success', 1.0, cast(:first AS date) + at, :run FROM generate_series(0, :days) at"
+)
 LINK = re.compile(r"http://127\.0\.0\.1:\d+/runs/.")
 
 
@@ -52,6 +62,32 @@ def test_what_is_not_our_dagster_is_told(body: object, status: int) -> None:
 def test_nobody_at_the_address_is_told() -> None:
     with pytest.raises(DagsterAway, match="does not answer at"):
         asyncio.run(seen(f"http://127.0.0.1:{free_port()}"))
+
+
+def test_a_long_replay_is_one_row_and_hides_no_training(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(LOGGED, {"run": "train", "mode": "train", "first": "2026-01-02", "days": 0})
+        connection.execute(LOGGED, {"run": "replay", "mode": "infer", "first": "2026-01-05", "days": 6_500})
+        connection.execute(LOGGED, {"run": "evening", "mode": "infer", "first": "2045-01-02", "days": 0})
+    evening, replay, training = operations.recent_runs(engine, last=40).rows(named=True)
+    assert [run["dagster_run_id"] for run in (evening, replay, training)] == ["evening", "replay", "train"]
+    assert (evening["first_session"], evening["sessions"], evening["tickers"]) == (date(2045, 1, 2), 1, 1)
+    assert replay["sessions"] > 5_000
+    assert training["mode"] == "train"
+
+
+def test_targets_that_no_bar_will_fill_are_listed(engine: sa.Engine) -> None:
+    store_snapshot(engine, "AAPL", 101.0, 104.0)
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO market_data_status (ticker, source, price_basis, state, message, last_date, checked_at) "
+                "VALUES ('AAPL', 'folder', 'raw', 'delisted', 'no bar since', '2026-04-22', now())"
+            )
+        )
+    told = str(page_of(Settings()).layout(Place("operations"), engine))
+    assert "3 targets that will never be filled" in told
+    assert "'target_date': '2026-05-21'" in told
 
 
 def test_late_tickers_come_first_and_every_trouble_names_its_command(page: Watched) -> None:

@@ -1,8 +1,16 @@
 """The frame in a real browser: tabs, links, theme and keyboard."""
 
+from datetime import date
+
+import sqlalchemy as sa
 from playwright.sync_api import Browser, Page, expect
 
-from ldtm_platform_tests.dashboard.running import Watched, context_of, watched
+from ldtm_platform.postgres.server import Connection
+from ldtm_platform.settings import Settings
+from ldtm_platform.stack.readers import reader_url
+from ldtm_platform_tests.dashboard.running import Watched, context_of, dashboard, watched
+from ldtm_platform_tests.scratch import scratch_database
+from ldtm_platform_tests.warehouse.rows import WEDNESDAY, store_snapshot
 
 SCHEME = "() => document.documentElement.getAttribute('data-mantine-color-scheme')"
 BACKGROUND = "() => getComputedStyle(document.body).backgroundColor"
@@ -65,6 +73,35 @@ def test_the_theme_follows_the_system_until_it_is_switched_and_is_remembered(
     assert here.evaluate(SCHEME) == "light"
     context.close()
     assert page.complaints == []
+
+
+def test_an_open_page_says_that_a_new_session_has_come_and_shows_it(
+    browser: Browser, server: Connection, template: str
+) -> None:
+    with scratch_database(server, template) as url, dashboard(reader_url(Settings(), url)) as base:
+        engine = sa.create_engine(url, poolclass=sa.NullPool)
+        store_snapshot(engine, "AAPL", 101.0, 104.0, run_date=WEDNESDAY)
+        context = context_of(browser)
+        here = (page := watched(context, base)).open("?tab=todays_predictions")
+        expect(here.locator("#page time")).to_have_attribute("datetime", "2026-04-22")
+        _look(here)
+        expect(here.locator("#fresh")).to_be_empty()
+        store_snapshot(engine, "AAPL", 102.0, 105.0, run_date=date(2026, 4, 23))
+        _look(here)
+        expect(here.get_by_text("Forecasts of 2026-04-23 have arrived.")).to_be_visible()
+        here.get_by_role("link", name="Show them").click()
+        expect(here.locator("#page time")).to_have_attribute("datetime", "2026-04-23")
+        expect(here.locator("#fresh")).to_be_empty()
+        context.close()
+        engine.dispose()
+    assert page.complaints == []
+
+
+def _look(page: Page) -> None:
+    """Let the minute pass that an open page waits."""
+    with page.expect_response(lambda answer: "fresh" in (answer.request.post_data or "")) as looked:
+        page.evaluate("() => dash_clientside.set_props('look', {n_intervals: Date.now()})")
+    looked.value.finished()
 
 
 def _key(identity: str | None) -> str:

@@ -1,5 +1,6 @@
 """The signal's figure: the record's own numbers, few points of a long one, and every change of what was held."""
 
+import plotly.graph_objects as go
 import pytest
 
 from ldtm_platform.dashboard.figures.signal import DRAWN_POINTS, equity_figure
@@ -21,7 +22,8 @@ def long_record(count: int) -> Followed:
 @pytest.mark.parametrize("count", [5, 700, 2_300])
 def test_a_record_of_any_length_is_drawn_to_its_end_with_few_points(count: int) -> None:
     done = long_record(count)
-    signal, holding, _ = equity_figure(done).data
+    # Plotly's own classes take it as it is.
+    signal, holding, _ = go.Figure(equity_figure(done)).data
     assert min(len(done.sessions), DRAWN_POINTS) // 2 < len(signal.x) <= DRAWN_POINTS
     assert signal.x[-1] == done.sessions[-1].isoformat()
     assert signal.y[-1] == pytest.approx(equity(done.walk)[-1], abs=1e-4)
@@ -30,8 +32,8 @@ def test_a_record_of_any_length_is_drawn_to_its_end_with_few_points(count: int) 
 
 def test_what_was_held_can_be_read_off_for_every_session() -> None:
     done = long_record(700)
-    held = equity_figure(done).data[2]
-    changes = dict(zip(held.x, held.y, strict=True))
+    held = equity_figure(done)["data"][2]
+    changes = dict(zip(held["x"], held["y"], strict=True))
     position, drawn = 0, []
     for session in done.sessions:
         position = changes.get(session.isoformat(), position)

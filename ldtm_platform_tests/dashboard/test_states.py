@@ -10,7 +10,9 @@ from ldtm_platform.dashboard.page import Place
 from ldtm_platform.dashboard.pages import ticker_view
 from ldtm_platform.postgres.server import Connection
 from ldtm_platform.settings import Settings
+from ldtm_platform.stack.dashboard import refuse_taken
 from ldtm_platform.stack.readers import reader_url
+from ldtm_platform.stack.supervisor import StackError
 from ldtm_platform_tests.dashboard.running import PATIENCE_MS, Watched, context_of, dashboard, watched
 from ldtm_platform_tests.scratch import DRIVER, scratch_database
 
@@ -105,3 +107,9 @@ def _let_in(server: Connection, url: str, allowed: bool) -> None:
         if not allowed:
             ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"
             connection.execute(sa.text(ended), {"name": name})
+
+
+def test_a_port_that_our_own_dashboard_holds_is_told_with_how_to_stop_it(empty_dashboard: str) -> None:
+    port = int(empty_dashboard.rpartition(":")[2])
+    with pytest.raises(StackError, match=rf"port {port} is in use: a dashboard of this platform .* `ldtm down`"):
+        refuse_taken(Settings(dashboard_port=port))

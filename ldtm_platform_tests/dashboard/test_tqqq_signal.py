@@ -1,13 +1,13 @@
 """The TQQQ Signal in a browser: the summary, its record beside holding, and what it says while it has none."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Browser, expect
 
 from ldtm_platform.postgres.server import Connection
-from ldtm_platform.profiles import SAMPLE_UNIVERSE
 from ldtm_platform.settings import Settings
 from ldtm_platform.stack.readers import reader_url
 from ldtm_platform.stages.confidence import score_sessions
@@ -85,10 +85,13 @@ def test_without_a_signal_it_names_the_commands(browser: Browser, empty_dashboar
     assert watching.complaints == []
 
 
-def test_a_universe_without_the_funds_is_told_as_that(browser: Browser, server: Connection, template: str) -> None:
+def test_a_universe_without_the_funds_is_told_as_that(
+    browser: Browser, server: Connection, template: str, tmp_path: Path
+) -> None:
+    (universe := tmp_path / "universe.toml").write_text('[sectors]\nsoftware = ["MSFT"]')
     with (
         scratch_database(server, template) as url,
-        dashboard(reader_url(Settings(), url), LDTM_UNIVERSE=str(SAMPLE_UNIVERSE)) as base,
+        dashboard(reader_url(Settings(), url), LDTM_UNIVERSE=str(universe)) as base,
     ):
         context = context_of(browser)
         page = watched(context, base).open(TAB)

@@ -29,6 +29,7 @@ def prediction(ticker: str, rank: int, close: float, closes: tuple[float, float,
         model_version="ldtm-20260401-3fa2",
         in_sample=False,
         is_replay=False,
+        is_simulated=False,
     )
 
 
@@ -72,6 +73,7 @@ ACCURACY = shapes.Accuracy(
             persistence_avg_abs_pct_error=1.5,
             avg_abs_pct_error_weekly=2.5,
             skill_vs_persistence=0.0178,
+            is_simulated=False,
         ),
     ),
 )

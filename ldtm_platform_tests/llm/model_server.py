@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Lock, Thread
 from typing import Any
+from urllib.parse import urlsplit
 
 MODEL = "fake-1"
 
@@ -79,18 +80,23 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: ModelServer
 
+    @property
+    def asked_path(self) -> str:
+        """The path alone, also where a client asks by way of a proxy and names the whole address."""
+        return urlsplit(self.path).path
+
     def do_GET(self) -> None:
-        if self.path == f"{self.server.root}/models":
+        if self.asked_path == f"{self.server.root}/models":
             self._send(Reply([json.dumps({"data": [{"id": MODEL}]}).encode()], kind="application/json"))
         else:
             self._send(Reply([b"not found"], 404, "text/plain"))
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.path != f"{self.server.root}/chat/completions":
+        if self.asked_path != f"{self.server.root}/chat/completions":
             self._send(Reply([b'{"detail":"Not Found"}'], 404, "application/json"))
             return
-        asked = Asked(self.path, dict(self.headers), body)
+        asked = Asked(self.asked_path, dict(self.headers), body)
         with self.server.lock:
             self.server.asked.append(asked)
         self._send(self.server.answer(asked))

@@ -12,7 +12,16 @@ from pydantic import SecretStr
 
 from ldtm_platform.llm.assembly import Turn, calls_in_text
 from ldtm_platform.llm.client import Client
-from ldtm_platform.llm.endpoint import Endpoint, ModelError, Nonsense, Refused, TooLong, ToolsRefused, Unreachable
+from ldtm_platform.llm.endpoint import (
+    Endpoint,
+    ModelError,
+    Nonsense,
+    NotConfigured,
+    Refused,
+    TooLong,
+    ToolsRefused,
+    Unreachable,
+)
 from ldtm_platform_tests.llm.dialects import DIALECTS, legacy, many, vllm
 from ldtm_platform_tests.llm.model_server import MODEL, Call, ModelServer, Reply, chunk, event, in_order, serving
 
@@ -257,3 +266,34 @@ def test_slow_tokens_are_waited_for() -> None:
         started = time.monotonic()
         assert said(server.url, timeout=0.5)[1].text == "one two three"
         assert time.monotonic() > started
+
+
+@pytest.fixture
+def proxied(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment without any proxy of the tester's."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    return monkeypatch
+
+
+def test_a_server_elsewhere_is_asked_by_way_of_the_proxy_unless_it_is_exempted(proxied: pytest.MonkeyPatch) -> None:
+    with serving(lambda _: vllm(TEXT, ())) as proxy:
+        proxied.setenv("HTTP_PROXY", proxy.url.removesuffix("/v1"))
+        streamed, _ = said("http://model.invalid/v1")
+        assert streamed == TEXT
+        proxied.setenv("NO_PROXY", "model.invalid")
+        assert endpoint("http://model.invalid/v1").proxy is None
+
+
+def test_a_server_on_this_machine_is_asked_directly_and_a_proxy_that_is_away_is_named(
+    proxied: pytest.MonkeyPatch,
+) -> None:
+    proxied.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    with serving(lambda _: vllm(TEXT, ())) as server:
+        assert said(server.url)[0] == TEXT
+    with pytest.raises(Unreachable, match=r"by way of the proxy that HTTPS_PROXY .* NO_PROXY"):
+        said("http://model.invalid/v1", attempts=1)
+    proxied.setenv("HTTP_PROXY", "socks5://127.0.0.1:1")
+    with pytest.raises(NotConfigured, match="HTTP_PROXY names no HTTP proxy"):
+        said("http://model.invalid/v1")

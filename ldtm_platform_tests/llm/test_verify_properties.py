@@ -38,6 +38,7 @@ def accuracy(errors: tuple[Decimal, ...], last: Decimal) -> shapes.Accuracy:
         persistence_avg_abs_pct_error=third,
         avg_abs_pct_error_weekly=None,
         skill_vs_persistence=float(last),
+        is_simulated=False,
     )
     return shapes.Accuracy(source="ldtm_accuracy_30d", as_of=None, total=1, fleet=(), rows=(row,))
 

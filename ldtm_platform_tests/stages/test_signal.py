@@ -9,7 +9,11 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
+from ldtm_platform.dashboard.page import Place
+from ldtm_platform.dashboard.pages.tqqq_signal import page
+from ldtm_platform.llm.score_tools import TqqqSignalArgs, tqqq_signal
 from ldtm_platform.postgres.server import Connection
+from ldtm_platform.settings import Settings
 from ldtm_platform.stages.signal import signal_sessions
 from ldtm_platform.warehouse import reads
 from ldtm_platform_tests.scratch import scratch_database
@@ -139,3 +143,24 @@ def test_what_cannot_be_signalled_is_skipped_and_says_why(engine: sa.Engine, row
     assert skipped.state == "skipped"
     assert reason in skipped.message
     assert reads.tqqq_signals(engine).is_empty()
+
+
+def test_a_signal_of_simulated_funds_says_so_wherever_it_goes(engine: sa.Engine) -> None:
+    store(engine, bars(400, index=False))
+    ingested = sa.text(
+        "INSERT INTO market_data_status (ticker, source, price_basis, state, last_date, checked_at) "
+        "SELECT DISTINCT ticker, 'simulated', 'raw', 'ok', cast(:last AS date), now() FROM market_data_daily"
+    )
+    with engine.begin() as connection:
+        connection.execute(ingested, {"last": LAST})
+    list(signal_sessions(engine, SESSIONS[-1:], cost_bp=5.0))
+    assert document(engine)["disclaimer"].startswith("The prices behind this are simulated")
+    (row,) = tqqq_signal(engine, TqqqSignalArgs()).rows
+    assert row.is_simulated
+    assert "made-up" in str(page(Settings()).layout(Place("tqqq_signal"), engine))
+
+
+def test_a_signal_of_other_prices_does_not(signalled: sa.Engine) -> None:
+    assert document(signalled)["disclaimer"].startswith("Not investment advice")
+    (row,) = tqqq_signal(signalled, TqqqSignalArgs()).rows
+    assert not row.is_simulated

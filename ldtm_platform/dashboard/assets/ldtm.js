@@ -21,7 +21,10 @@
     const link = event.target.closest && event.target.closest('a[href^="?"]');
     if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
     event.preventDefault();
-    go(link.getAttribute("href"));
+    const to = link.getAttribute("href");
+    /* To where one is already, with what has arrived since. */
+    if (link.dataset.reload && to === location.search) location.reload();
+    else go(to);
   });
 
   /* Spreadsheets take a text that begins like a formula for one. */

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ldtm_platform.dashboard.parts.theme import BLUE, GREY, VERMILLION, figure
+from ldtm_platform.dashboard.parts.theme import BLUE, GREY, MARGIN, VERMILLION, figure
 from ldtm_platform.evaluation.confidence import (
     MIN_EVIDENCE,
     PRIOR_STRENGTH,
@@ -117,6 +117,7 @@ def record_figure(confidence: pl.DataFrame) -> dict[str, Any]:
         },
         xaxis={"tickangle": -90, "tickfont": {"size": 9}, "title": {"text": ""}, "showgrid": False},
         yaxis={"title": {"text": "right next-day directions, %"}},
+        margin={**MARGIN, "b": 46},
     )
 
 

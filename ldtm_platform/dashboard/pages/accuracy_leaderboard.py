@@ -9,12 +9,13 @@ from dash.development.base_component import Component
 
 from ldtm_platform.dashboard.figures import leaderboard
 from ldtm_platform.dashboard.page import Page, Place, no_callbacks
-from ldtm_platform.dashboard.parts import controls, graphs, grids, states, tiles
+from ldtm_platform.dashboard.parts import controls, graphs, grids, made_up, states, tiles
 from ldtm_platform.dashboard.parts.grids import column
 from ldtm_platform.dashboard.parts.text import number, percent, plural
 from ldtm_platform.settings import Settings
 from ldtm_platform.universe import Universe, load_universe
 from ldtm_platform.warehouse import reads, screens
+from ldtm_platform.warehouse.provenance import provenance
 
 KEY, TITLE = "accuracy_leaderboard", "Accuracy Leaderboard"
 
@@ -80,21 +81,28 @@ def page(settings: Settings) -> Page:
     """The page Accuracy Leaderboard."""
 
     def layout(place: Place, engine: sa.Engine) -> Component:
-        universe = load_universe(settings.universe)
-        accuracy = reads.accuracy_30d(engine)
-        directions = screens.directions_30d(engine)
-        confidence = reads.confidence(engine).filter(pl.col("horizon") == "next_day")
+        universe, made = load_universe(settings.universe), provenance(engine)
+        accuracy = made.poolable(reads.accuracy_30d(engine))
+        directions = made.poolable(screens.directions_30d(engine))
+        confidence = made.poolable(reads.confidence(engine)).filter(pl.col("horizon") == "next_day")
         if accuracy.is_empty():
             why = "A forecast is scored when its target session has closed: the first ones count a session later."
             return html.Div([_head(universe, place, accuracy, None), states.empty("Nothing is scored yet", why)])
         board = leaderboard.ranked(accuracy, directions, confidence)
-        return _filled(universe, place, board, directions, confidence)
+        notice = made_up.notice(made, made.simulated, then="They are left out." if made.apart else "")
+        return _filled(universe, place, board, directions, confidence, notice=notice)
 
     return Page(KEY, TITLE, layout, no_callbacks)
 
 
 def _filled(
-    universe: Universe, place: Place, board: pl.DataFrame, directions: pl.DataFrame, confidence: pl.DataFrame
+    universe: Universe,
+    place: Place,
+    board: pl.DataFrame,
+    directions: pl.DataFrame,
+    confidence: pl.DataFrame,
+    *,
+    notice: Component | None,
 ) -> Component:
     head = _head(universe, place, board, directions)
     if place.group and place.group not in universe.groups:
@@ -105,6 +113,7 @@ def _filled(
     return html.Div(
         [
             head,
+            notice,
             _luck(board),
             tiles.tiles(_tiles(shown, board)),
             _table(shown, board),

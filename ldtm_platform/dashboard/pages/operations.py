@@ -11,6 +11,7 @@ from dash.development.base_component import Component
 
 from ldtm_platform.dashboard.dagster_ui import DagsterAway, Seen, seen
 from ldtm_platform.dashboard.page import Page, Place
+from ldtm_platform.dashboard.pages.ended_targets import ended_targets
 from ldtm_platform.dashboard.pages.stage_costs import stage_costs
 from ldtm_platform.dashboard.parts import grids, states, tiles
 from ldtm_platform.dashboard.parts.grids import column
@@ -29,7 +30,8 @@ _DAGSTER = "operations-dagster"
 _RUNS = (
     column("ended_at", "Ended (UTC)", minWidth=150),
     column("mode", "What", minWidth=80),
-    column("run_date", "Session", kind="day", minWidth=110),
+    column("of", "Session", minWidth=216, tip="Of a replay the first and the last"),
+    column("sessions", "Sessions", kind="count", minWidth=92),
     column("tickers", "Tickers", kind="count", minWidth=84),
     column("failed", "Failed", kind="count", minWidth=80),
     column("skipped", "Skipped", kind="count", minWidth=84),
@@ -108,6 +110,7 @@ def page(settings: Settings) -> Page:
                 stage_costs(reads.stage_costs(engine), ui),
                 _place_for_dagster(),
                 _tickers(freshness),
+                ended_targets(reads.ended_targets(engine)),
                 _refused(reads.quarantined(engine)),
                 _feeds(engine),
             ]
@@ -135,7 +138,7 @@ def _tiles(freshness: pl.DataFrame) -> list[Component]:
     shown = []
     for stage, name in _STAGES.items():
         newest = freshness[name].max()
-        there = freshness.filter(pl.col(name) == newest).height
+        there = freshness.filter(pl.col(name) == pl.lit(newest, pl.Date)).height
         detail = f"{there} of {plural(freshness.height, 'ticker')} are that far"
         shown.append(tiles.tile(stage, str(newest or MISSING), detail))
     champions = freshness.drop_nulls("champion")
@@ -163,11 +166,22 @@ def _problems(problems: tuple[Problem, ...]) -> Component:
 
 def _runs(frame: pl.DataFrame, ui: str) -> Component:
     rows = [
-        {**row, "why": row["first_failure"] or row["first_skip"] or "", **_run_link(row["dagster_run_id"], ui)}
+        {
+            **row,
+            "of": _span(row.pop("first_session"), row.pop("last_session")),
+            "why": row["first_failure"] or row["first_skip"] or "",
+            **_run_link(row["dagster_run_id"], ui),
+        }
         for row in frame.drop("done").iter_rows(named=True)
     ]
-    note = "Trainings and forecasts by the run log, newest first; the run number opens the run in the Dagster UI."
+    note = "Runs by the run log, newest first; a replay is one row. The run number opens the run in the Dagster UI."
     return grids.grid("operations-runs", _RUNS, _told(rows), title="Last trainings and forecasts", note=note)
+
+
+def _span(first: date | None, last: date | None) -> str:
+    if first is None:
+        return MISSING
+    return f"{first}" if first == last else f"{first} to {last}"
 
 
 def _tickers(freshness: pl.DataFrame) -> Component:

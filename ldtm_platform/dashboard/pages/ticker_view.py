@@ -13,7 +13,7 @@ from ldtm_platform.dashboard.figures import history as drawable
 from ldtm_platform.dashboard.figures.ticker import NAMES, TITLES, error_figure, price_figure
 from ldtm_platform.dashboard.page import Page, Place, no_callbacks
 from ldtm_platform.dashboard.pages.ticker_table import forecast_grid
-from ldtm_platform.dashboard.parts import controls, graphs, states, tiles
+from ldtm_platform.dashboard.parts import controls, graphs, made_up, states, tiles
 from ldtm_platform.dashboard.parts.model_card import model_card
 from ldtm_platform.dashboard.parts.text import change, day, money, number, plural
 from ldtm_platform.evaluation.confidence import STEPS
@@ -22,11 +22,14 @@ from ldtm_platform.horizons import HORIZONS, SESSIONS_A_MONTH
 from ldtm_platform.settings import Settings
 from ldtm_platform.universe import load_universe
 from ldtm_platform.warehouse import reads, screens
+from ldtm_platform.warehouse.provenance import provenance
 
 KEY, TITLE = "ticker_view", "Ticker View"
 # A year, and the month before it whose one-month forecasts fall into it.
 YEAR = 252
 SHOWN = YEAR + SESSIONS_A_MONTH
+# A month's errors overlap: two years of them are enough evidence, one is not.
+LONGER = 2 * YEAR + SESSIONS_A_MONTH
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class View:
 
     ticker: str
     history: pl.DataFrame
+    longer: pl.DataFrame
     closes: pl.DataFrame
     chosen: dict[str, Any]
     around: dict[str, date | None]
@@ -52,14 +56,15 @@ def page(settings: Settings) -> Page:
         if view is None:
             tried = screens.model_card(engine, ticker)
             return html.Div([_head(listed, ticker, None, place), _nothing(ticker, listed, place, tried)])
-        return html.Div([_head(listed, ticker, view, place), *_body(view)])
+        notice = made_up.notice(provenance(engine), [ticker])
+        return html.Div([_head(listed, ticker, view, place), notice, *_body(view)])
 
     return Page(KEY, TITLE, layout, no_callbacks)
 
 
 def read_view(engine: sa.Engine, ticker: str, session: date | None) -> View | None:
     """Everything that the page draws of a ticker as of a session (the latest when None); None without a forecast."""
-    history = screens.ticker_history(engine, ticker, session=session, last=SHOWN)
+    history = screens.ticker_history(engine, ticker, session=session, last=LONGER)
     if history.is_empty():
         return None
     chosen = history.row(-1, named=True)
@@ -67,10 +72,12 @@ def read_view(engine: sa.Engine, ticker: str, session: date | None) -> View | No
     raw = screens.closes(engine, [ticker], start=first, end=chosen["one_month_target_date"])
     closes = drawable.adjusted_closes(raw, reads.splits(engine, [ticker]))
     restated = drawable.in_shown_basis(history, closes)
+    year = restated.tail(SHOWN)
     return View(
         ticker=ticker,
-        history=restated,
-        closes=closes,
+        history=year,
+        longer=restated,
+        closes=closes.filter(pl.col("date") >= year["run_date"][0]),
         chosen=restated.row(-1, named=True),
         around=screens.sessions_around(engine, run_date, ticker),
         card=screens.model_card(engine, ticker),
@@ -130,7 +137,10 @@ def _body(view: View) -> list[Component]:
     return [
         tiles.tiles(_tiles(view)),
         _price(view),
-        html.Div([_errors(view, "next_day"), _errors(view, "one_month")], className="two"),
+        html.Div(
+            [_errors(view, "next_day", view.history), _errors(view, "one_month", view.longer)],
+            className="two",
+        ),
         _confidence(view),
         forecast_grid(view.ticker, view.history, view.chosen),
         model_card(view.ticker, view.card, view.chosen),
@@ -203,13 +213,14 @@ def _price(view: View) -> Component:
     )
 
 
-def _errors(view: View, horizon: str) -> Component:
-    scored = drawable.errors(view.history, horizon)
+def _errors(view: View, horizon: str, history: pl.DataFrame) -> Component:
+    scored = drawable.errors(history, horizon)
     n, own, naive, skill = drawable.mean_errors(scored)
     title = f"{TITLES[horizon]}: error beside tomorrow-is-today"
-    if n < tiles.ENOUGH:
-        return graphs.without_graph(title, tiles.not_enough(n, of=f"matured {NAMES[horizon]} forecast"))
     steps = STEPS[horizon]
+    if n // steps < tiles.ENOUGH:
+        kind = "matured" if steps == 1 else f"independent {NAMES[horizon]}"
+        return graphs.without_graph(title, tiles.not_enough(n // steps, of=f"{kind} forecast"))
     overlap = f" {n} forecasts of {steps} sessions overlap and count as {n // steps}." if steps > 1 else ""
     note = html.Span(
         [

@@ -9,13 +9,14 @@ from dash.development.base_component import Component
 
 from ldtm_platform.dashboard.figures import today
 from ldtm_platform.dashboard.page import Page, Place, no_callbacks
-from ldtm_platform.dashboard.parts import controls, grids, states, tiles
+from ldtm_platform.dashboard.parts import controls, grids, made_up, states, tiles
 from ldtm_platform.dashboard.parts.aria import aria
 from ldtm_platform.dashboard.parts.grids import column
 from ldtm_platform.dashboard.parts.text import plural
 from ldtm_platform.settings import Settings
 from ldtm_platform.universe import Universe, load_universe
 from ldtm_platform.warehouse import reads, screens
+from ldtm_platform.warehouse.provenance import Provenance, provenance
 
 KEY, TITLE = "todays_predictions", "Today's Predictions"
 # Calendar days that hold SPARK_SESSIONS sessions, whatever the holidays.
@@ -65,6 +66,9 @@ _COLUMNS = (
     column("one_month_target_date", "Month's target", kind="day", minWidth=124),
 )
 
+# Beside the ticker, where some prices are made up and others are not.
+_PRICES = column("prices", "Prices", minWidth=96, tip="Where the bars are from; `simulated` is a generator")
+
 
 def page(settings: Settings) -> Page:
     """The page Today's Predictions."""
@@ -86,12 +90,24 @@ def _filled(universe: Universe, place: Place, engine: sa.Engine, session: date) 
     confidence = reads.confidence(engine, session)
     drawn = today.rows(signals, confidence, _sparks(engine, signals, session))
     head = _head(universe, place, session, around)
+    made = provenance(engine)
     if place.group and place.group not in universe.groups:
         why = f"The universe file has no group {place.group}: it has {', '.join(sorted(universe.groups))}."
         return html.Div([head, states.empty("No such group", why, ("ldtm universe",))])
     in_group = drawn.filter(pl.col("ticker").is_in(list(universe.groups[place.group]))) if place.group else drawn
     shown = in_group.filter(pl.col("bucket") == place.bucket) if place.bucket else in_group
-    return html.Div([head, _chips(place, in_group), tiles.tiles(_tiles(in_group)), _table(shown, session, place)])
+    notice = made_up.notice(
+        made, in_group["ticker"].to_list(), then="They are in none of the tiles." if made.apart else ""
+    )
+    return html.Div(
+        [
+            head,
+            notice,
+            _chips(place, in_group),
+            tiles.tiles(_tiles(made.poolable(in_group))),
+            _table(shown, session, place, made),
+        ]
+    )
 
 
 def _sparks(engine: sa.Engine, signals: pl.DataFrame, session: date) -> pl.DataFrame:
@@ -175,13 +191,17 @@ def _how_made(rows: pl.DataFrame) -> str:
     return ", ".join(f"{counts[how]} {how}" for how in ("live", "replay", "in sample") if how in counts) or "none"
 
 
-def _table(shown: pl.DataFrame, session: date, place: Place) -> Component:
-    formatted = shown.select(grids.fields(_COLUMNS)).with_columns(pl.col(pl.Date).dt.to_string("iso"))
+def _table(shown: pl.DataFrame, session: date, place: Place, made: Provenance) -> Component:
+    columns = (_COLUMNS[0], _PRICES, *_COLUMNS[1:]) if made.apart else _COLUMNS
+    whose = pl.col("ticker").replace_strict(made.sources, default=None, return_dtype=pl.String)
+    formatted = (
+        shown.with_columns(prices=whose).select(grids.fields(columns)).with_columns(pl.col(pl.Date).dt.to_string("iso"))
+    )
     chosen = " and ".join(filter(None, (place.group and f"group {place.group}", place.bucket)))
-    skill, evidence, _ = _median_skill(shown, "next_day")
+    skill, evidence, _ = _median_skill(made.poolable(shown), "next_day")
     return grids.grid(
         "predictions",
-        _COLUMNS,
+        columns,
         formatted.rows(named=True),
         title=f"{plural(shown.height, 'prediction')}" + (f": {chosen}" if chosen else ""),
         note=f"As of {session}, by implied one-month return. Next day, median ticker: "

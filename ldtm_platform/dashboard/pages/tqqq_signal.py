@@ -19,7 +19,7 @@ from ldtm_platform.dashboard.parts.text import change, number, percent, plural
 from ldtm_platform.evaluation.confidence_words import confidence_sentence
 from ldtm_platform.settings import Settings
 from ldtm_platform.strategy.rule import levels
-from ldtm_platform.strategy.summary import FUNDS, Followed, Stored, follow, market_of
+from ldtm_platform.strategy.summary import FUNDS, SIMULATED, Followed, Stored, follow, market_of
 from ldtm_platform.universe import load_universe
 from ldtm_platform.warehouse import reads, screens
 
@@ -42,7 +42,7 @@ def page(settings: Settings) -> Page:
         return html.Div(
             [
                 _head(listed, place, session, document),
-                html.Div(document["disclaimer"], className="luck", role="note"),
+                _disclaimer(document["disclaimer"]),
                 tiles.tiles(_tiles(document)),
                 _reasons(document, screens.ticker_confidence(engine, "TQQQ", session)),
                 _curve(done),
@@ -93,8 +93,14 @@ def _nothing(settings: Settings) -> Component:
     return states.empty("No signal yet", why, ("ldtm ingest", "ldtm pipeline", "make demo-fleet"))
 
 
+def _disclaimer(words: str) -> Component:
+    if not words.startswith(SIMULATED):
+        return html.P(words, className="luck", role="note")
+    return html.P([html.Strong("Simulated"), words], className="made-up", role="note")
+
+
 def _tiles(document: Mapping[str, Any]) -> list[Component]:
-    market, model = document["market"], document["model"]
+    market, model, rule = document["market"], document["model"], document["rule"]
     exposure = document["exposure"]
     return [
         tiles.tile("Suggested exposure", f"{_GLYPHS[exposure]} {exposure}", "from the next session's close on"),
@@ -102,7 +108,8 @@ def _tiles(document: Mapping[str, Any]) -> list[Component]:
         tiles.tile(
             f"Trend of {market['of']}",
             market["trend"],
-            f"{change(market['above_mean_pct'], 1)} to its 200-session mean, {change(market['momentum_pct'], 1)} in 63",
+            f"{change(market['above_mean_pct'], 1)} to its {rule['mean_sessions']}-session mean, "
+            f"{change(market['momentum_pct'], 1)} in {rule['momentum_sessions']}",
         ),
         tiles.tile(
             "Volatility",

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import plotly.graph_objects as go
 from dash import dcc, html
 from dash.development.base_component import Component
 
@@ -19,7 +18,7 @@ _CONFIG: Any = {
 
 def graph(
     key: str,
-    figure: go.Figure | dict[str, Any],
+    figure: dict[str, Any],
     *,
     title: str,
     note: str | Component,

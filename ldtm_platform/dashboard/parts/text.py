@@ -1,5 +1,6 @@
 """Numbers as people read them; a direction always has a word or an arrow, never only a colour."""
 
+from collections.abc import Sequence
 from datetime import date
 
 MISSING = "–"
@@ -42,6 +43,13 @@ def change(value: float | None, digits: int = 2) -> str:
 def day(value: date | None) -> str:
     """A day with its weekday: `Wed 2026-04-22`."""
     return MISSING if value is None else f"{value:%a} {value.isoformat()}"
+
+
+def listed(names: Sequence[str], *, most: int = 5) -> str:
+    """Names as a sentence lists them; of many the first ones."""
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most} more"
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def plural(count: int, noun: str) -> str:

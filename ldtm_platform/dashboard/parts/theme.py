@@ -8,14 +8,12 @@ by CSS (assets/look.css), which switches without asking the server.
 from collections.abc import Mapping
 from typing import Any
 
-import plotly.graph_objects as go
-from plotly.basedatatypes import BaseTraceType
-
 BLUE = "#0072B2"
 VERMILLION = "#D55E00"
 GREEN = "#009E73"
 PURPLE = "#CC79A7"
 GREY = "#808080"
+GRID = "rgba(128,128,128,0.22)"
 
 MANTINE: dict[str, Any] = {
     "primaryColor": "ink",
@@ -42,13 +40,15 @@ MANTINE: dict[str, Any] = {
     "autoContrast": True,
 }
 
-_AXIS = {"automargin": True, "zeroline": False, "gridcolor": "rgba(128,128,128,0.22)", "linecolor": GREY}
+# Fixed: measuring the labels would draw every axis twice, a tenth of the time that the Ticker View takes.
+MARGIN = {"l": 58, "r": 8, "t": 8, "b": 40}
+_AXIS = {"zeroline": False, "gridcolor": GRID, "linecolor": GREY}
 _FRAME: dict[str, Any] = {
     "paper_bgcolor": "rgba(0,0,0,0)",
     "plot_bgcolor": "rgba(0,0,0,0)",
     "font": {"family": "system-ui, sans-serif", "size": 12, "color": GREY},
     "colorway": [BLUE, VERMILLION, GREEN, PURPLE, GREY],
-    "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+    "margin": MARGIN,
     "hovermode": "x unified",
     "dragmode": "pan",
     "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "title": {"text": ""}},
@@ -65,12 +65,6 @@ def figure(*traces: Mapping[str, object], **layout: object) -> dict[str, Any]:
     """
     axes = {axis: {**_AXIS, **_mapping(layout.get(axis))} for axis in ("xaxis", "yaxis")}
     return {"data": list(traces), "layout": {**_FRAME, **layout, **axes}}
-
-
-def framed(*traces: BaseTraceType, **layout: object) -> go.Figure:
-    """A figure of the traces in the house frame; `layout` goes on top. Plotly's own template, 10 kB, stays out."""
-    made = go.Figure(data=list(traces), layout={"template": "none", **_FRAME})
-    return made.update_layout(**layout)
 
 
 def _mapping(value: object) -> dict[str, Any]:

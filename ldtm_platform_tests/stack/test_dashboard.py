@@ -1,0 +1,30 @@
+"""The dashboard as a child: what it is given of the environment."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ldtm_platform.settings import Settings
+from ldtm_platform.stack.dashboard import _environment
+
+SECRETS = (
+    "AZURE_CLIENT_SECRET",
+    "AZURE_TENANT_ID",
+    "AWS_SESSION_TOKEN",
+    "GITHUB_TOKEN",
+    "OPENAI_API_KEY",
+    "STORAGE_CONNECTION_STRING",
+    "PGPASSWORD",
+    "DB_PASSWORD",
+    "LDTM_ALPACA_SECRET",
+    "LDTM_DATABASE_URL",
+)
+NEEDED = ("LDTM_DASHBOARD_PASSWORD", "LDTM_READER_URL", "LLM_API_KEY", "PATH", "HTTPS_PROXY", "LANG")
+
+
+def test_it_gets_its_own_settings_and_nobody_elses_secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(os, "environ", dict.fromkeys((*SECRETS, *NEEDED), "x"))
+    given = _environment(Settings(home=tmp_path), {"DAGSTER_HOME": "x", "LDTM_UNIVERSE": "x"})
+    assert set(given) - {"LDTM_SUPERVISOR"} >= {*NEEDED, "LDTM_UNIVERSE"}
+    assert not {"DAGSTER_HOME", *SECRETS} & set(given)
