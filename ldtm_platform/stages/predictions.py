@@ -1,7 +1,7 @@
 """Forecast a session for a fleet and write the ledger and the run log, whole or not at all."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import polars as pl
@@ -9,15 +9,15 @@ import sqlalchemy as sa
 
 from ldtm_platform.fleet.predict import predict_fleet
 from ldtm_platform.fleet.results import NoForecast
-from ldtm_platform.models.base import Forecast
+from ldtm_platform.models.base import Forecast, Model, UnusableWeights
 from ldtm_platform.models.persistence import Persistence
 from ldtm_platform.models.registry import CHAMPION_FAMILY, model_family
-from ldtm_platform.models.store import CheckpointStore
+from ldtm_platform.models.store import CheckpointDamaged, CheckpointStore
+from ldtm_platform.models.warm import WarmModels
 from ldtm_platform.stages.batches import batches
 from ldtm_platform.stages.histories import delisted_before, read_histories
 from ldtm_platform.stages.ledger import Absence, Champion, absence_rows, ledger_rows, run_rows
 from ldtm_platform.stages.outcome import Fact
-from ldtm_platform.stages.warm_models import WarmModels
 from ldtm_platform.warehouse import reads, writes
 
 
@@ -51,12 +51,14 @@ class SessionForecast:
         }
 
 
+@dataclass
 class SessionForecaster:
-    """Forecasts sessions one after the other, keeping models of the last session loaded for the next."""
+    """Forecasts sessions one after the other, keeping the models of the last session loaded for the next."""
 
-    def __init__(self, engine: sa.Engine, store: CheckpointStore, run_id: str | None = None) -> None:
-        self.engine, self.run_id = engine, run_id
-        self._models = WarmModels(store)
+    engine: sa.Engine
+    store: CheckpointStore
+    run_id: str | None = None
+    warm: WarmModels = field(default_factory=WarmModels)
 
     def forecast(self, session: date, tickers: Sequence[str]) -> SessionForecast:
         """Forecast every ticker as of a session and append what is new to the ledger, in one transaction.
@@ -64,7 +66,6 @@ class SessionForecaster:
         Raises NoBarsForSession when none of the tickers has a bar of the session.
         """
         champions = self._champions(session, tickers)
-        self._models.keep_only({champion.version for champion in champions.values()})
         parts = [self._forecast(session, batch, champions) for batch in batches(tickers)]
         close = {ticker: value for part in parts for ticker, value in part.close.items()}
         if not close:
@@ -95,7 +96,7 @@ class SessionForecaster:
         family, tomorrow_is_today = model_family(CHAMPION_FAMILY), Persistence()
         histories = read_histories(self.engine, tickers, through=session, last=family.window_rows)
         present = [history for history in histories if history.rows and history.through == session]
-        models, damaged = self._models.of({each: champions[each] for each in tickers if each in champions})
+        models, damaged = self._loaded({each: champions[each] for each in tickers if each in champions})
         results = predict_fleet(family, histories, models, session=session)
         naive = predict_fleet(
             tomorrow_is_today, present, {history.ticker: tomorrow_is_today for history in present}, session=session
@@ -121,6 +122,22 @@ class SessionForecaster:
     def _champions(self, session: date, tickers: Sequence[str]) -> dict[str, Champion]:
         rows, asked = reads.champions(self.engine, session, CHAMPION_FAMILY).rows(named=True), set(tickers)
         return {row["ticker"]: Champion(**row) for row in rows if row["ticker"] in asked}
+
+    def _loaded(self, champions: Mapping[str, Champion]) -> tuple[dict[str, Model], dict[str, Absence]]:
+        """The champions' models, and why some cannot be used: a damaged file costs its own ticker the forecast."""
+        models: dict[str, Model] = {}
+        damaged: dict[str, Absence] = {}
+        for ticker, champion in champions.items():
+            try:
+                models[ticker] = self.warm.get(champion.version, self._load)
+            except CheckpointDamaged as reason:
+                damaged[ticker] = ("failed", str(reason))
+            except UnusableWeights as reason:
+                damaged[ticker] = ("failed", f"{ticker}: {reason}")
+        return models, damaged
+
+    def _load(self, version: str) -> Model:
+        return model_family(CHAMPION_FAMILY).model(self.store.load(version).weights)
 
 
 @dataclass(frozen=True)
