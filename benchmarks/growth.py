@@ -9,7 +9,8 @@ process of its own; its imports are not timed. "database" is the processor time 
 peak, and that of the largest of its workers.
 
 features   engineered from the bars and written
-training   of one epoch, on all cores, in bfloat16 where the processor has it: whole training is a hundred times as long
+training   of one epoch, on all cores, in bfloat16 where the processor has it (whole training is a hundred times as
+           long); of the first 2,000 tickers (--trained): the others get untrained checkpoints, registered before
 forecasts  of a session, every checkpoint read from disk
 day        the next session's bars written, the snapshots of the forecasts, and their actuals
 ingest     the next session's bars, by the whole of ingest; only when it is named
@@ -37,9 +38,10 @@ CHILD = Path(__file__).with_name("growth_stages.py")
 
 @dataclass(frozen=True)
 class Measured:
-    """What a stage took of a fresh process and of PostgreSQL, for so many tickers."""
+    """What a stage took of a fresh process and of PostgreSQL, for so many tickers of a universe."""
 
     stage: str
+    universe: int
     tickers: int
     wall_s: float
     cpu_s: float
@@ -54,6 +56,7 @@ class Measured:
         before = 1000 / smallest.tickers
         return {
             "stage": self.stage,
+            "universe": self.universe,
             "tickers": self.tickers,
             "wall ms each": wall,
             "CPU ms each": self.cpu_s * each,
@@ -71,7 +74,7 @@ def main() -> None:
     found: list[Measured] = []
     for size in options.sizes:
         with tempfile.TemporaryDirectory(prefix="ldtm-", dir=options.folder) as name:
-            found += _of_size(size, options.stages, Path(name))
+            found += _of_size(size, min(size, options.trained), options.stages, Path(name))
     smallest = {each.stage: each for each in reversed(found)}
     ordered = sorted(found, key=lambda each: list(STAGES).index(each.stage))
     report("Growth of the universe", [each.row(smallest[each.stage]) for each in ordered], options.json)
@@ -81,6 +84,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=lambda text: [int(each) for each in text.split(",")], default=[100, 1000, 8000])
     parser.add_argument("--stages", type=_stages, default=list(STAGES)[:-1], help=",".join(STAGES))
+    parser.add_argument("--trained", type=int, default=2000, help="train no more tickers of a universe than that")
     parser.add_argument("--folder", type=Path, help="where there is room, if not in the system's temporary folder")
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
@@ -94,13 +98,14 @@ def _stages(text: str) -> list[str]:
 
 def _needed(stages: Sequence[str]) -> list[str]:
     """The stages and what they start from, in an order in which they can be done."""
-    wanted = {"bars", *stages}
-    for stage in reversed(STAGES):
-        wanted |= {STAGES[stage]} if stage in wanted else set()
-    return [stage for stage in ("bars", *STAGES) if stage in wanted]
+    ordered: list[str] = []
+    for stage in stages:
+        before = _needed(STAGES.get(stage, ()))
+        ordered += [each for each in (*before, stage) if each not in ordered]
+    return ordered
 
 
-def _of_size(size: int, stages: Sequence[str], home: Path) -> list[Measured]:
+def _of_size(size: int, trained: int, stages: Sequence[str], home: Path) -> list[Measured]:
     """Every stage that was asked for; what they start from is made, and not reported."""
     home.chmod(0o755)
     server = EmbeddedPostgres(home / "pg")
@@ -108,7 +113,7 @@ def _of_size(size: int, stages: Sequence[str], home: Path) -> list[Measured]:
         url = server.ensure().url("postgres", driver="postgresql+psycopg")
         engine = sa.create_engine(url, poolclass=sa.NullPool)
         upgrade(engine)
-        universe = Universe(size, url, home)
+        universe = Universe(size, trained, url, home)
         found = [_measured(stage, universe) for stage in _needed(stages)]
     finally:
         server.stop()
@@ -120,8 +125,9 @@ def _measured(stage: str, universe: Universe) -> Measured:
     before, started = _processor_seconds(database), time.perf_counter()
     command = [sys.executable, str(CHILD), stage, *universe.arguments()]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    numbers = [float(each) for each in done.stdout.split()]
-    measured = Measured(stage, universe.size, *numbers[:2], _processor_seconds(database) - before, *numbers[2:])
+    wall, cpu, peak, worker = (float(each) for each in done.stdout.split())
+    tickers = universe.trained if stage == "training" else universe.size
+    measured = Measured(stage, universe.size, tickers, wall, cpu, _processor_seconds(database) - before, peak, worker)
     print(f"{universe.size} {stage}: {measured.wall_s:.1f} s ({time.perf_counter() - started:.1f})", flush=True)
     return measured
 

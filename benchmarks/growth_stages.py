@@ -27,15 +27,16 @@ NEXT = session_offset(END, 1)
 
 @dataclass(frozen=True)
 class Universe:
-    """So many simulated tickers, their database, and the folder of their checkpoints."""
+    """So many simulated tickers, how many of them are trained, their database, and the folder of their checkpoints."""
 
     size: int
+    trained: int
     url: str
     home: Path
 
     def arguments(self) -> list[str]:
         """What a process needs to be told of it."""
-        return [str(self.size), self.url, str(self.home)]
+        return [str(self.size), str(self.trained), self.url, str(self.home)]
 
     @cached_property
     def tickers(self) -> list[str]:
@@ -83,6 +84,31 @@ def features(universe: Universe) -> Callable[[], object]:
     return lambda: _exhausted(engineer_tickers(universe.engine, universe.tickers))
 
 
+def others(universe: Universe) -> Callable[[], object]:
+    """Not measured: checkpoints, untrained, of the tickers that are not trained, registered as champions."""
+    import torch
+    from untrained import untrained
+
+    from ldtm_platform.models.base import History
+    from ldtm_platform.models.ldtm.family import Ldtm
+    from ldtm_platform.models.store import CheckpointStore
+    from ldtm_platform.models.weights import weights_of
+    from ldtm_platform.warehouse.writes import promote, register_version
+
+    family, store = Ldtm(), CheckpointStore(universe.home / "models")
+    torch.manual_seed(0)
+    weights, rows = weights_of(family.network()), pl.DataFrame({"date": [END]})
+
+    def work() -> None:
+        for ticker in universe.tickers[universe.trained :]:
+            manifest = store.save(weights, untrained(family, History(ticker, rows), weights, 0))
+            with universe.engine.begin() as connection:
+                register_version(connection, manifest.model_dump(mode="python"))
+                promote(connection, ticker=ticker, family=family.name, version=manifest.version, reason="benchmark")
+
+    return work
+
+
 def training(universe: Universe) -> Callable[[], object]:
     """Train every ticker for an epoch, save it, and make it champion."""
     from ldtm_platform.fleet.native.choice import KernelRefused
@@ -104,7 +130,8 @@ def training(universe: Universe) -> Callable[[], object]:
     except KernelRefused:
         plan = replace(plan, cpu_engine="auto")
     store = CheckpointStore(universe.home / "models")
-    return lambda: _exhausted(train_tickers(universe.engine, store, universe.tickers, plan, say=lambda _: None))
+    asked = universe.tickers[: universe.trained]
+    return lambda: _exhausted(train_tickers(universe.engine, store, asked, plan, say=lambda _: None))
 
 
 def forecasts(universe: Universe) -> Callable[[], object]:
@@ -146,8 +173,14 @@ def ingest(universe: Universe) -> Callable[[], object]:
     )
 
 
-# Each with what it starts from.
-STAGES = {"features": "bars", "training": "features", "forecasts": "training", "day": "forecasts", "ingest": "bars"}
+# What can be measured, each with what it starts from.
+STAGES = {
+    "features": ("bars",),
+    "training": ("features", "others"),
+    "forecasts": ("training",),
+    "day": ("forecasts",),
+    "ingest": ("bars",),
+}
 
 
 def _exhausted(outcomes: Iterable[Outcome]) -> None:
@@ -158,9 +191,9 @@ def _exhausted(outcomes: Iterable[Outcome]) -> None:
 
 def main() -> None:
     """Run the stage that is named on the command line."""
-    name, size, url, home = sys.argv[1:]
+    name, size, trained, url, home = sys.argv[1:]
     stage: Callable[[Universe], Callable[[], object]] = globals()[name]
-    work = stage(Universe(int(size), url, Path(home)))
+    work = stage(Universe(int(size), int(trained), url, Path(home)))
     before, started = _processor_seconds(), time.perf_counter()
     work()
     seconds = time.perf_counter() - started
