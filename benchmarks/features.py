@@ -79,11 +79,11 @@ def _options() -> argparse.Namespace:
 
 
 def _write_bars(folder: Path, stocks: int, sessions: int) -> None:
-    """Random walks, exact in float32, in which Qlib stores them: as Parquet, and as Qlib's files."""
+    """Random walks in float32, as Qlib stores them: as Parquet (lz4), and as Qlib's files."""
     days = sessions_between(date(2006, 1, 3), date(2025, 1, 1))[-sessions:]
     random = np.random.default_rng(0)
     frames = [_walk(f"S{number:04}", days, random) for number in range(stocks)]
-    pl.concat(frames).write_parquet(folder / BARS, row_group_size=100_000)
+    pl.concat(frames).write_parquet(folder / BARS, row_group_size=100_000, compression="lz4")
     (folder / "qlib" / "calendars").mkdir(parents=True)
     (folder / "qlib" / "calendars" / "day.txt").write_text("".join(f"{day}\n" for day in days))
     names = [f"{frame['ticker'][0]}\t{days[0]}\t{days[-1]}\n" for frame in frames]
@@ -94,7 +94,7 @@ def _write_bars(folder: Path, stocks: int, sessions: int) -> None:
         of_stock.mkdir(parents=True)
         for name in RAW:
             # A file begins with the place of its first day in the calendar.
-            np.append([0], frame[name].to_numpy()).astype("<f4").tofile(of_stock / f"{name}.day.bin")
+            np.append(np.float32(0), frame[name].to_numpy()).tofile(of_stock / f"{name}.day.bin")
 
 
 def _walk(ticker: str, days: Sequence[date], random: np.random.Generator) -> pl.DataFrame:
@@ -102,8 +102,8 @@ def _walk(ticker: str, days: Sequence[date], random: np.random.Generator) -> pl.
     opened = close * np.exp(random.normal(0, 0.004, len(days)))
     prices = {"open": opened, "high": np.maximum(opened, close) * 1.003, "low": np.minimum(opened, close) * 0.997}
     values = {**prices, "close": close, "volume": random.lognormal(14, 0.4, len(days)).round()}
-    exact = {name: value.astype("<f4").astype("<f8") for name, value in values.items()}
-    return pl.DataFrame({"ticker": [ticker] * len(days), "date": days} | exact)
+    stored = {name: value.astype("<f4") for name, value in values.items()}
+    return pl.DataFrame({"ticker": [ticker] * len(days), "date": days} | stored)
 
 
 def _own_ways(folder: Path) -> list[Way]:

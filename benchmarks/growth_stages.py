@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -90,6 +91,7 @@ def others(universe: Universe) -> Callable[[], object]:
     from untrained import untrained
 
     from ldtm_platform.models.base import History
+    from ldtm_platform.models.checkpoint import Manifest
     from ldtm_platform.models.ldtm.family import Ldtm
     from ldtm_platform.models.store import CheckpointStore
     from ldtm_platform.models.weights import weights_of
@@ -99,12 +101,15 @@ def others(universe: Universe) -> Callable[[], object]:
     torch.manual_seed(0)
     weights, rows = weights_of(family.network()), pl.DataFrame({"date": [END]})
 
+    def saved(ticker: str) -> Manifest:
+        return store.save(weights, untrained(family, History(ticker, rows), weights, 0))
+
     def work() -> None:
-        for ticker in universe.tickers[universe.trained :]:
-            manifest = store.save(weights, untrained(family, History(ticker, rows), weights, 0))
-            with universe.engine.begin() as connection:
-                register_version(connection, manifest.model_dump(mode="python"))
-                promote(connection, ticker=ticker, family=family.name, version=manifest.version, reason="benchmark")
+        # Several at once: they mostly wait for the disk.
+        with ThreadPoolExecutor(8) as pool, universe.engine.begin() as connection:
+            for made in pool.map(saved, universe.tickers[universe.trained :]):
+                register_version(connection, made.model_dump(mode="python"))
+                promote(connection, ticker=made.ticker, family=family.name, version=made.version, reason="benchmark")
 
     return work
 
