@@ -10,18 +10,18 @@ import argparse
 import subprocess
 import sys
 import tempfile
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import polars as pl
 import torch
 from safetensors.torch import load_file
+from untrained import untrained
 
 from benchmarks.prices import histories_of
 from benchmarks.report import best_of, report
 from ldtm_platform.fleet.predict import predict_fleet
 from ldtm_platform.models.base import Forecast, History
-from ldtm_platform.models.checkpoint import Facts, Manifest, sha256
 from ldtm_platform.models.ldtm.family import Ldtm
 from ldtm_platform.models.store import CheckpointStore
 from ldtm_platform.models.weights import weights_of
@@ -75,39 +75,10 @@ def _prepare(folder: Path, count: int) -> list[str]:
     for seed, history in enumerate(histories):
         torch.manual_seed(seed)
         weights = weights_of(FAMILY.network())
-        store.save(weights, _manifest(history, weights, seed))
+        store.save(weights, untrained(FAMILY, history, weights, seed))
     rows = [each.frame.tail(FAMILY.window_rows).with_columns(ticker=pl.lit(each.ticker)) for each in histories]
     pl.concat(rows).write_parquet(folder / ROWS)
     return [history.ticker for history in histories]
-
-
-def _manifest(history: History, weights: bytes, seed: int) -> Manifest:
-    facts = Facts(FAMILY.name, history.ticker, history.through, "-", "-", seed, "-")
-    none: dict[str, dict[str, float | None]] = {"validation": {}, "test": {}}
-    return Manifest(
-        version=facts.version,
-        family=FAMILY.name,
-        ticker=history.ticker,
-        trained_through=history.through,
-        price_basis=history.through,
-        rows=history.rows,
-        data_hash="-",
-        config=dict(FAMILY.config),
-        config_hash="-",
-        code_version="-",
-        seed=seed,
-        epochs_run=0,
-        best_epoch=0,
-        train_loss=0.0,
-        best_val_loss=0.0,
-        test_loss=None,
-        skill=none,
-        rel_mae={},
-        weights_sha256=sha256(weights),
-        device="cpu",
-        duration_sec=0.0,
-        created_at=datetime.now(UTC),
-    )
 
 
 def _read(folder: Path) -> tuple[list[History], dict[str, str]]:

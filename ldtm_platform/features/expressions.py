@@ -32,7 +32,6 @@ def wilder_rsi(count: int) -> pl.Expr:
 
 
 def _wilder_mean(values: pl.Expr, count: int) -> pl.Expr:
-    day = pl.int_range(pl.len())
-    seed = values.rolling_mean(count)
-    seeded = pl.when(day < count).then(None).when(day == count).then(seed).otherwise(values)
+    day, seed = pl.int_range(pl.len()), values.slice(1, count).mean()
+    seeded = pl.when(day > count).then(values).when(day == count).then(seed)
     return seeded.ewm_mean(alpha=1 / count, adjust=False, ignore_nulls=False)

@@ -41,6 +41,19 @@ class FleetProgress:
         """A ticker has run another epoch."""
         self._training[done.ticker] = done
 
+    def telling(self, note: Callable[["FleetProgress"], None]) -> Watch:
+        """What is told of every epoch, and passes on how the fleet does."""
+
+        def watch(done: EpochDone) -> None:
+            self.epoch(done)
+            note(self)
+
+        return watch
+
+    def leave_out(self) -> None:
+        """A ticker need not be trained after all."""
+        self.tickers -= 1
+
     def finish(self, ticker: str) -> None:
         """A ticker is done, or cannot be trained."""
         last = self._training.pop(ticker, None)

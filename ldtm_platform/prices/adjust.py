@@ -18,6 +18,8 @@ def with_split_factor(bars: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
     bars: ticker, date and anything else. splits: ticker, ex_date, value; where a column kind is there, other kinds of
     action are left aside. A split after the last bar changes nothing.
     """
+    if splits.is_empty():
+        return bars.with_columns(split_factor=pl.lit(1.0))
     steps = _splits_only(splits).sort("ticker", "ex_date")
     steps = steps.select("ticker", "ex_date", split_factor=pl.col("value").cum_prod().over("ticker"))
     joined = (

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from ldtm_platform.features.engineer import engineer
 from ldtm_platform.models.base import MIN_FEATURE_ROWS
+from ldtm_platform.stages.batches import batches
 from ldtm_platform.stages.outcome import Outcome, Result
 from ldtm_platform.warehouse import reads, writes
 
@@ -17,14 +18,15 @@ def engineer_tickers(engine: sa.Engine, tickers: Sequence[str]) -> Iterator[Outc
     A ticker whose bars are incomplete is refused by name: its windows would bridge the gap without saying so.
     """
     refused = dict(reads.incomplete_tickers(engine, tickers))
-    usable = [ticker for ticker in tickers if ticker not in refused]
-    features = engineer(reads.bars(engine, usable), reads.splits(engine, usable))
-    by_ticker = {str(key[0]): frame for key, frame in features.partition_by("ticker", as_dict=True).items()}
-    for ticker in tickers:
-        if ticker in refused:
-            yield Outcome(ticker, Result.FAILED, "incomplete_bars", f"bars are not complete: {refused[ticker]}")
-        else:
-            yield _persist(engine, ticker, by_ticker.get(ticker, features.clear()))
+    for batch in batches(tickers):
+        usable = [ticker for ticker in batch if ticker not in refused]
+        features = engineer(reads.bars(engine, usable), reads.splits(engine, usable))
+        by_ticker = {str(key[0]): frame for key, frame in features.partition_by("ticker", as_dict=True).items()}
+        for ticker in batch:
+            if ticker in refused:
+                yield Outcome(ticker, Result.FAILED, "incomplete_bars", f"bars are not complete: {refused[ticker]}")
+            else:
+                yield _persist(engine, ticker, by_ticker.get(ticker, features.clear()))
 
 
 def _persist(engine: sa.Engine, ticker: str, frame: pl.DataFrame) -> Outcome:

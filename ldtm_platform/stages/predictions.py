@@ -13,6 +13,8 @@ from ldtm_platform.models.base import Forecast, Model, UnusableWeights
 from ldtm_platform.models.persistence import Persistence
 from ldtm_platform.models.registry import CHAMPION_FAMILY, model_family
 from ldtm_platform.models.store import CheckpointDamaged, CheckpointStore
+from ldtm_platform.models.warm import WarmModels
+from ldtm_platform.stages.batches import batches
 from ldtm_platform.stages.histories import delisted_before, read_histories
 from ldtm_platform.stages.ledger import Absence, Champion, absence_rows, ledger_rows, run_rows
 from ldtm_platform.stages.outcome import Fact
@@ -56,34 +58,27 @@ class SessionForecaster:
     engine: sa.Engine
     store: CheckpointStore
     run_id: str | None = None
-    _models: dict[str, Model] = field(default_factory=dict)
+    warm: WarmModels = field(default_factory=WarmModels)
 
     def forecast(self, session: date, tickers: Sequence[str]) -> SessionForecast:
         """Forecast every ticker as of a session and append what is new to the ledger, in one transaction.
 
         Raises NoBarsForSession when none of the tickers has a bar of the session.
         """
-        family = model_family(CHAMPION_FAMILY)
-        histories = read_histories(self.engine, tickers, through=session, last=family.window_rows)
-        present = [history for history in histories if history.rows and history.through == session]
-        if not present:
-            raise NoBarsForSession(f"none of {len(tickers)} tickers has features of {session}: ingest, then engineer")
         champions = self._champions(session, tickers)
-        models, damaged = self._loaded(champions)
-        results = predict_fleet(family, histories, models, session=session)
-        made = [result for result in results if isinstance(result, Forecast)]
-        absent = {each.ticker: _absence(each) for each in results if isinstance(each, NoForecast)} | damaged
+        parts = [self._forecast(session, batch, champions) for batch in batches(tickers)]
+        close = {ticker: value for part in parts for ticker, value in part.close.items()}
+        if not close:
+            raise NoBarsForSession(f"none of {len(tickers)} tickers has features of {session}: ingest, then engineer")
+        absent = {ticker: absence for part in parts for ticker, absence in part.absent.items()}
         ended = delisted_before(self.engine, session)
         absent |= {ticker: ("skipped", ended[ticker]) for ticker in absent if ticker in ended}
-        tomorrow_is_today = Persistence()
-        naive = predict_fleet(
-            tomorrow_is_today, present, {history.ticker: tomorrow_is_today for history in present}, session=session
-        )
-        close = {history.ticker: float(history.frame["close"][-1]) for history in present}
+        made = [forecast for part in parts for forecast in part.made]
+        naive = [forecast for part in parts for forecast in part.naive]
         ledger = pl.concat(
             [
-                ledger_rows(Persistence.name, session, [e for e in naive if isinstance(e, Forecast)], close, {}),
-                ledger_rows(family.name, session, made, close, champions),
+                ledger_rows(Persistence.name, session, naive, close, {}),
+                ledger_rows(CHAMPION_FAMILY, session, made, close, champions),
             ]
         )
         new = self._record(ledger, made, champions, absence_rows(session, absent, self.run_id))
@@ -95,6 +90,22 @@ class SessionForecaster:
             rows_new=new.height,
             in_sample=sum(champions[each.ticker].in_sample for each in made),
             without=absent,
+        )
+
+    def _forecast(self, session: date, tickers: Sequence[str], champions: Mapping[str, Champion]) -> "_Batch":
+        family, tomorrow_is_today = model_family(CHAMPION_FAMILY), Persistence()
+        histories = read_histories(self.engine, tickers, through=session, last=family.window_rows)
+        present = [history for history in histories if history.rows and history.through == session]
+        models, damaged = self._loaded({each: champions[each] for each in tickers if each in champions})
+        results = predict_fleet(family, histories, models, session=session)
+        naive = predict_fleet(
+            tomorrow_is_today, present, {history.ticker: tomorrow_is_today for history in present}, session=session
+        )
+        return _Batch(
+            close={history.ticker: float(history.frame["close"][-1]) for history in present},
+            made=[result for result in results if isinstance(result, Forecast)],
+            naive=[result for result in naive if isinstance(result, Forecast)],
+            absent={each.ticker: _absence(each) for each in results if isinstance(each, NoForecast)} | damaged,
         )
 
     def _record(
@@ -109,25 +120,37 @@ class SessionForecaster:
         return new
 
     def _champions(self, session: date, tickers: Sequence[str]) -> dict[str, Champion]:
-        rows = reads.champions(self.engine, session, CHAMPION_FAMILY).rows(named=True)
-        return {row["ticker"]: Champion(**row) for row in rows if row["ticker"] in tickers}
+        rows, asked = reads.champions(self.engine, session, CHAMPION_FAMILY).rows(named=True), set(tickers)
+        return {row["ticker"]: Champion(**row) for row in rows if row["ticker"] in asked}
 
     def _loaded(self, champions: Mapping[str, Champion]) -> tuple[dict[str, Model], dict[str, Absence]]:
         """The champions' models, and why some cannot be used: a damaged file costs its own ticker the forecast."""
-        family = model_family(CHAMPION_FAMILY)
         models: dict[str, Model] = {}
         damaged: dict[str, Absence] = {}
         for ticker, champion in champions.items():
-            version = champion.version
             try:
-                models[ticker] = self._models.get(version) or family.model(self.store.load(version).weights)
+                models[ticker] = self.warm.get(champion.version, self._load)
             except CheckpointDamaged as reason:
                 damaged[ticker] = ("failed", str(reason))
             except UnusableWeights as reason:
                 damaged[ticker] = ("failed", f"{ticker}: {reason}")
-        # Those of champions that have been replaced are let go.
-        self._models = {champions[ticker].version: model for ticker, model in models.items()}
         return models, damaged
+
+    def _load(self, version: str) -> Model:
+        return model_family(CHAMPION_FAMILY).model(self.store.load(version).weights)
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Of some tickers: the closes of those with a bar of the session, the forecasts of both families, and who has none.
+
+    Who has a bar but no model is among the absent, and forecast by "tomorrow is today" all the same.
+    """
+
+    close: Mapping[str, float]
+    made: Sequence[Forecast]
+    naive: Sequence[Forecast]
+    absent: Mapping[str, Absence]
 
 
 def _absence(result: NoForecast) -> Absence:

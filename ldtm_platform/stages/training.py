@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +14,7 @@ from ldtm_platform.fleet.device import resolve_device
 from ldtm_platform.fleet.fit import fit_fleet, planned_version
 from ldtm_platform.fleet.native.choice import CpuEngine, find_kernel
 from ldtm_platform.fleet.native.epochs import Kernel
-from ldtm_platform.fleet.progress import EpochDone, FleetProgress
+from ldtm_platform.fleet.progress import FleetProgress, Watch
 from ldtm_platform.fleet.results import FitResult, Fitted, Unfit
 from ldtm_platform.models.base import MIN_FEATURE_ROWS, History, HistoryError
 from ldtm_platform.models.checkpoint import Manifest
@@ -22,6 +23,7 @@ from ldtm_platform.models.ldtm.family import Ldtm
 from ldtm_platform.models.network_family import NetworkFamily
 from ldtm_platform.models.store import CheckpointStore
 from ldtm_platform.settings import Settings
+from ldtm_platform.stages.batches import batches
 from ldtm_platform.stages.histories import delisted_before, read_histories
 from ldtm_platform.stages.outcome import Outcome, Result
 from ldtm_platform.warehouse import reads, writes
@@ -78,8 +80,8 @@ class _Registry:
 
         A version that is registered and kept already changes nothing: a champion that was moved back stays where it is.
         """
-        champions = reads.champions(self.engine, date.max, manifest.family)
-        present = champions.filter(pl.col("ticker") == manifest.ticker)["trained_through"].to_list()
+        champion = reads.champions(self.engine, date.max, manifest.family, manifest.ticker)
+        present = champion["trained_through"].to_list()
         with self.engine.begin() as connection:
             if not writes.register_version(connection, manifest.model_dump(mode="python")):
                 return
@@ -94,7 +96,7 @@ class _Registry:
                     reason="trained",
                 )
         # A model that was trained to replay the past is older than those kept, and was asked for all the same.
-        self._prune(manifest.ticker, manifest.family, protect={manifest.version, *champions["version"]})
+        self._prune(manifest.ticker, manifest.family, protect={manifest.version, *champion["version"]})
 
     def _prune(self, ticker: str, family: str, protect: Collection[str]) -> None:
         """Delete all but the newest checkpoints of a ticker, its champion, and those protected.
@@ -150,44 +152,42 @@ def train_tickers(
     """
     family = Ldtm(LdtmConfig(max_epochs=plan.epochs))
     registry = _Registry(engine, store, plan.keep, run_id)
-    waiting: list[History] = []
     ended = delisted_before(engine, plan.through)
     for ticker in (each for each in tickers if each in ended):
         registry.leave_out(ticker, ended[ticker])
         yield Outcome(ticker, Result.SKIPPED, "delisted", ended[ticker])
     listed = [ticker for ticker in tickers if ticker not in ended]
-    for history in read_histories(engine, listed, through=plan.through):
-        known = _known(family, store, history, plan.seed)
-        if known is None:
-            waiting.append(history)
-        else:
-            registry.register(known)
-            yield _made(known, "unchanged", "trained before on the same data with the same settings")
-    progress = FleetProgress(len(waiting), plan.epochs)
-    with closing(_fitted(family, waiting, plan, progress, note)) as results:
-        for result in results:
-            progress.finish(result.ticker)
-            yield _settled(registry, result, say)
+    progress, kernel = FleetProgress(len(listed), plan.epochs), cache(plan.kernel)
+    for batch in batches(listed):
+        waiting: list[History] = []
+        for history in read_histories(engine, batch, through=plan.through):
+            known = _known(family, store, history, plan.seed)
+            if known is None:
+                waiting.append(history)
+            else:
+                progress.leave_out()
+                registry.register(known)
+                yield _made(known, "unchanged", "trained before on the same data with the same settings")
+        with closing(_fitted(family, waiting, plan, kernel, progress.telling(note))) as results:
+            for result in results:
+                progress.finish(result.ticker)
+                yield _settled(registry, result, say)
 
 
 def _fitted(
     family: NetworkFamily,
     histories: Sequence[History],
     plan: TrainingPlan,
-    progress: FleetProgress,
-    note: Callable[[FleetProgress], None],
+    kernel: Callable[[], Kernel | None],
+    watch: Watch,
 ) -> Generator[FitResult, None, None]:
-    def watch(done: EpochDone) -> None:
-        progress.epoch(done)
-        note(progress)
-
     return fit_fleet(
         family,
         histories,
         seed=plan.seed,
         workers=plan.workers,
         device=plan.device,
-        kernel=plan.kernel() if histories else None,
+        kernel=kernel() if histories else None,
         watch=watch,
     )
 

@@ -1,14 +1,16 @@
 """The SQL of the queries that reads.py runs, where a query is more than a line or two; all parameters are named."""
 
-CHAMPIONS = """
+_CHAMPIONS = """
 SELECT DISTINCT ON (v.ticker COLLATE "C") v.ticker, v.version, v.trained_through,
        v.trained_through > :session AS in_sample
 FROM model_versions v
 LEFT JOIN model_champions c ON c.version = v.version AND c.ticker = v.ticker AND c.family = v.family
-WHERE v.family = :family AND v.pruned_at IS NULL AND (v.trained_through <= :session OR c.version IS NOT NULL)
+WHERE {of}v.family = :family AND v.pruned_at IS NULL AND (v.trained_through <= :session OR c.version IS NOT NULL)
 ORDER BY v.ticker COLLATE "C", v.trained_through <= :session DESC NULLS LAST, c.version IS NOT NULL DESC,
          v.trained_through DESC, v.created_at DESC
 """
+CHAMPIONS = _CHAMPIONS.format(of="")
+CHAMPION_OF = _CHAMPIONS.format(of="v.ticker = :ticker AND ")
 
 PREDICTION_SKILL = """
 SELECT family, horizon, count(*) AS n,

@@ -70,13 +70,15 @@ def features(engine: sa.Engine, tickers: Sequence[str], *, through: date, last: 
     return restate(copied(engine, query, _FEATURES).sort("ticker", "date"))
 
 
-def champions(engine: sa.Engine, session: date, family: str) -> pl.DataFrame:
-    """The version that forecasts each ticker for a session: ticker, version, trained_through, in_sample.
+def champions(engine: sa.Engine, session: date, family: str, ticker: str | None = None) -> pl.DataFrame:
+    """The version that forecasts each ticker (or one) for a session: ticker, version, trained_through, in_sample.
 
     Today's champion where it was trained through the session or earlier; else the version trained last by then; without
     one, today's champion all the same, marked in_sample because it has seen what it would forecast. Versions whose
     files were pruned do not count.
     """
+    if ticker is not None:
+        return selected(engine, queries.CHAMPION_OF, session=session, family=family, ticker=ticker)
     return selected(engine, queries.CHAMPIONS, session=session, family=family)
 
 

@@ -16,6 +16,13 @@ WITH written AS (
 )
 SELECT count(*) FILTER (WHERE is_new) FROM written"""
 
+# The view model_champions looks at every promotion there ever was.
+CHAMPIONS_AMONG = """
+SELECT v.version FROM model_versions v
+WHERE v.version = ANY(cast(:versions AS text[]))
+  AND v.version = (SELECT p.version FROM model_promotions p
+                   WHERE p.ticker = v.ticker AND p.family = v.family ORDER BY p.id DESC LIMIT 1)"""
+
 APPEND_PREDICTIONS = """
 INSERT INTO ldtm_predictions ({columns}, in_sample, is_late)
 SELECT {sent}, sent.in_sample, coalesce(official.is_another, sent.is_late)

@@ -154,7 +154,7 @@ def mark_pruned(connection: sa.Connection, versions: Sequence[str]) -> list[str]
     table = model_versions.c
     # A promotion that is under way holds the row: wait for it, then look who is champion.
     connection.execute(sa.select(table.version).where(table.version.in_(versions)).with_for_update())
-    holding = set(connection.execute(sa.text("SELECT version FROM model_champions")).scalars())
+    holding = set(connection.execute(sa.text(statements.CHAMPIONS_AMONG), {"versions": list(versions)}).scalars())
     free = [version for version in versions if version not in holding]
     connection.execute(
         sa.update(model_versions)

@@ -56,3 +56,13 @@ def test_a_ticker_that_cannot_be_trained_costs_no_time() -> None:
     clock.now = 1.0
     fleet.epoch(EpochDone("AAA", 1, 0.5))
     assert fleet.seconds_left == 9.0
+
+
+def test_a_ticker_that_was_trained_before_is_not_waited_for() -> None:
+    clock = Clock()
+    fleet = FleetProgress(tickers=3, max_epochs=10, clock=clock)
+    fleet.leave_out()
+    clock.now = 1.0
+    fleet.epoch(EpochDone("AAA", 1, 0.5))
+    assert fleet.seconds_left == 9.0 + 10.0
+    assert str(fleet).startswith("1 training, 0 of 2 done")

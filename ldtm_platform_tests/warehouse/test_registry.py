@@ -54,6 +54,15 @@ def test_a_manifest_without_a_ticker_is_refused(engine: sa.Engine) -> None:
         register_version(connection, {"version": "a", "family": FAMILY})
 
 
+def test_the_champion_of_one_ticker_is_that_among_those_of_all(three: sa.Engine) -> None:
+    store_version(three, "other", FEBRUARY, ticker="MSFT")
+    make_champion(three, "c")
+    for session in (JANUARY, FEBRUARY, MARCH):
+        everyone = champions(three, session, FAMILY)
+        for ticker in ("AAPL", "MSFT", "NONE"):
+            assert champions(three, session, FAMILY, ticker).equals(everyone.filter(ticker=ticker))
+
+
 def test_promoting_the_champion_again_adds_nothing(three: sa.Engine) -> None:
     assert make_champion(three, "a", "a", "b") == [True, False, True]
     assert query(three, "SELECT version FROM model_champions") == [{"version": "b"}]
