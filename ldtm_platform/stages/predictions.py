@@ -7,12 +7,12 @@ from datetime import date
 import polars as pl
 import sqlalchemy as sa
 
-from ldtm_platform.fleet.predict import predict_fleet
-from ldtm_platform.fleet.results import NoForecast
-from ldtm_platform.models.base import Forecast, Model, UnusableWeights
+from ldtm_platform.fleet.predict import NoForecast, predict_fleet
+from ldtm_platform.models.base import Forecast, Model, ModelFamily, UnusableWeights
 from ldtm_platform.models.persistence import Persistence
 from ldtm_platform.models.registry import CHAMPION_FAMILY, model_family
 from ldtm_platform.models.store import CheckpointDamaged, CheckpointStore
+from ldtm_platform.models.warm import WarmModels
 from ldtm_platform.stages.histories import delisted_before, read_histories
 from ldtm_platform.stages.ledger import Absence, Champion, absence_rows, ledger_rows, run_rows
 from ldtm_platform.stages.outcome import Fact
@@ -51,19 +51,20 @@ class SessionForecast:
 
 @dataclass
 class SessionForecaster:
-    """Forecasts sessions one after the other, keeping the models of the last session loaded for the next."""
+    """Forecasts sessions one after the other, by the champions of a family; their models stay warm for the next."""
 
     engine: sa.Engine
     store: CheckpointStore
     run_id: str | None = None
-    _models: dict[str, Model] = field(default_factory=dict)
+    family: ModelFamily = field(default_factory=lambda: model_family(CHAMPION_FAMILY))
+    warm: WarmModels = field(default_factory=WarmModels)
 
     def forecast(self, session: date, tickers: Sequence[str]) -> SessionForecast:
         """Forecast every ticker as of a session and append what is new to the ledger, in one transaction.
 
         Raises NoBarsForSession when none of the tickers has a bar of the session.
         """
-        family = model_family(CHAMPION_FAMILY)
+        family = self.family
         histories = read_histories(self.engine, tickers, through=session, last=family.window_rows)
         present = [history for history in histories if history.rows and history.through == session]
         if not present:
@@ -114,20 +115,19 @@ class SessionForecaster:
 
     def _loaded(self, champions: Mapping[str, Champion]) -> tuple[dict[str, Model], dict[str, Absence]]:
         """The champions' models, and why some cannot be used: a damaged file costs its own ticker the forecast."""
-        family = model_family(CHAMPION_FAMILY)
         models: dict[str, Model] = {}
         damaged: dict[str, Absence] = {}
         for ticker, champion in champions.items():
-            version = champion.version
             try:
-                models[ticker] = self._models.get(version) or family.model(self.store.load(version).weights)
+                models[ticker] = self.warm.get(champion.version, self._load)
             except CheckpointDamaged as reason:
                 damaged[ticker] = ("failed", str(reason))
             except UnusableWeights as reason:
                 damaged[ticker] = ("failed", f"{ticker}: {reason}")
-        # Those of champions that have been replaced are let go.
-        self._models = {champions[ticker].version: model for ticker, model in models.items()}
         return models, damaged
+
+    def _load(self, version: str) -> Model:
+        return self.family.model(self.store.load(version).weights)
 
 
 def _absence(result: NoForecast) -> Absence:
