@@ -4,16 +4,10 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import sqlalchemy as sa
+from typing import Any
 
 from ldtm_platform.cli.reports import RunReport, report_of
 from ldtm_platform.settings import Settings, load_settings
-from ldtm_platform.stack.session import platform_session
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -36,7 +30,9 @@ class Workbench:
     """Dagster's jobs and the warehouse, ready to use in this process."""
 
     def __init__(self, settings: Settings, *, as_json: bool) -> None:
+        # These take a second that a command which asks the worker need not wait for.
         import dagster as dg
+        import sqlalchemy as sa
 
         from ldtm_platform.definitions import defs
 
@@ -85,6 +81,7 @@ class Workbench:
 def workbench(*, as_json: bool = False) -> Iterator[Workbench]:
     """PostgreSQL up, schema current, jobs loaded."""
     from ldtm_platform.stack.orphans import report_orphans
+    from ldtm_platform.stack.session import platform_session
 
     settings = load_settings()
     with platform_session(settings):
