@@ -20,7 +20,7 @@ import torch
 from benchmarks.prices import SHARED, histories_of
 from benchmarks.report import Row, report
 from ldtm_platform.fleet.native.choice import find_kernel
-from ldtm_platform.fleet.native.library import KernelPrecision
+from ldtm_platform.fleet.native.kernel import KernelPrecision
 from ldtm_platform.fleet.results import Trained
 from ldtm_platform.fleet.ticker import Place, train_ticker
 from ldtm_platform.models.ldtm.family import Ldtm

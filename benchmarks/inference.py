@@ -13,45 +13,53 @@ import tempfile
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import torch
 from safetensors.torch import load_file
-from untrained import untrained
 
+from benchmarks.fleet_inference import ROWS, load, read
 from benchmarks.prices import histories_of
 from benchmarks.report import best_of, report
+from benchmarks.untrained import untrained
 from ldtm_platform.fleet.predict import predict_fleet
-from ldtm_platform.models.base import Forecast, History
+from ldtm_platform.fleet.serving import serving_family
+from ldtm_platform.models.base import History
 from ldtm_platform.models.ldtm.family import Ldtm
 from ldtm_platform.models.store import CheckpointStore
 from ldtm_platform.models.weights import weights_of
 
 FAMILY = Ldtm()
-ROWS = "rows.parquet"
 
 
 def main() -> None:
     """Prepare the files, measure every way, print the table."""
     options = _options()
-    if options.child:
-        print(len(_cold(options.child, options.only)))
-        return
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder, cache = Path(name) / "models", Path(name) / "cache"
         tickers = _prepare(folder, options.tickers)
+        histories, versions = read(folder)
+        # The kernel is compiled once a machine: here, before anything is measured.
+        family, models = serving_family(FAMILY.name, "auto", cache), load(folder, cache, versions)
+        some = tickers[: options.processes]
+        _require_equal([_plain(folder, versions[each], each)[0] for each in some], _fleet(folder, cache, *some))
         share = len(tickers) / options.processes
-        apart = best_of(1, lambda: [_process(folder, only) for only in tickers[: options.processes]]) * share
-        cold = best_of(3, lambda: _process(folder, None))
-        histories, versions = _read(folder)
+        apart = best_of(1, lambda: [_plain(folder, versions[each], each) for each in some]) * share
+        ours = best_of(1, lambda: [_fleet(folder, cache, each) for each in some]) * share
+        cold = best_of(3, lambda: _fleet(folder, cache))
         loop = best_of(3, lambda: [_one_by_one(folder, history, versions) for history in histories])
-        store = CheckpointStore(folder)
-        models = {ticker: FAMILY.model(store.load(version).weights) for ticker, version in versions.items()}
+        torch_models = {ticker: FAMILY.model(CheckpointStore(folder).load(v).weights) for ticker, v in versions.items()}
         session = histories[0].through
-        warm = best_of(5, lambda: predict_fleet(FAMILY, histories, models, session=session))
+        warm_torch = best_of(5, lambda: predict_fleet(FAMILY, histories, torch_models, session=session))
+        # Fresh rows each time, as a backfill reads them: a history remembers what was reckoned from it.
+        fresh = iter([read(folder)[0] for _ in range(5)])
+        warm = best_of(5, lambda: predict_fleet(family, next(fresh), models, session=session))
     ways = {
-        f"one process a ticker ({options.processes} measured)": apart,
+        f"one process a ticker, plain PyTorch ({options.processes} measured)": apart,
+        f"one process a ticker, the product's ({options.processes} measured)": ours,
         "one process, each checkpoint loaded for its ticker": loop,
-        "the product, cold: Python, torch, files, forecasts": cold,
+        "the product, cold: Python, files, forecasts": cold,
+        "PyTorch, warm: models loaded before": warm_torch,
         "the product, warm: models loaded before": warm,
     }
     rows = [{"way": way, "seconds": each, "times faster": apart / each} for way, each in ways.items()]
@@ -63,8 +71,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--tickers", type=int, default=103)
     parser.add_argument("--processes", type=int, default=5, help="how many one-ticker processes are measured")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--only", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -81,24 +87,6 @@ def _prepare(folder: Path, count: int) -> list[str]:
     return [history.ticker for history in histories]
 
 
-def _read(folder: Path) -> tuple[list[History], dict[str, str]]:
-    """The newest windows and each ticker's version."""
-    frames = pl.read_parquet(folder / ROWS).partition_by("ticker", maintain_order=True)
-    histories = [History(frame["ticker"][0], frame.drop("ticker")) for frame in frames]
-    store = CheckpointStore(folder)
-    return histories, {each.ticker: store.versions(each.ticker, FAMILY.name)[-1] for each in histories}
-
-
-def _cold(folder: Path, only: str | None) -> list[Forecast]:
-    """The whole job of a fresh process."""
-    histories, versions = _read(folder)
-    store = CheckpointStore(folder)
-    asked = [history for history in histories if only in (None, history.ticker)]
-    models = {each.ticker: FAMILY.model(store.load(versions[each.ticker]).weights) for each in asked}
-    results = predict_fleet(FAMILY, asked, models, session=asked[0].through)
-    return [result for result in results if isinstance(result, Forecast)]
-
-
 def _one_by_one(folder: Path, history: History, versions: dict[str, str]) -> None:
     network = FAMILY.network().eval()
     path = folder / FAMILY.name / history.ticker / versions[history.ticker] / "weights.safetensors"
@@ -107,18 +95,25 @@ def _one_by_one(folder: Path, history: History, versions: dict[str, str]) -> Non
         network(FAMILY.question(history).inputs)
 
 
-def _process(folder: Path, only: str | None) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks.inference",
-        "--child",
-        str(folder),
-        *(["--only", only] if only else []),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    if not int(done.stdout):
-        raise SystemExit(f"{' '.join(command)} gave no forecast:\n{done.stderr}")
+def _plain(folder: Path, version: str, ticker: str) -> list[list[float]]:
+    weights = folder / FAMILY.name / ticker / version / "weights.safetensors"
+    return _closes("plain_inference.py", str(weights), str(folder / ROWS), ticker)
+
+
+def _fleet(folder: Path, cache: Path, *tickers: str) -> list[list[float]]:
+    return _closes("fleet_inference.py", str(folder), str(cache), *tickers)
+
+
+def _closes(script: str, *arguments: str) -> list[list[float]]:
+    """What a fresh process forecasts: a line a ticker, a close a horizon."""
+    command = [sys.executable, str(Path(__file__).with_name(script)), *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return [[float(close) for close in line.split()] for line in done.stdout.splitlines()]
+
+
+def _require_equal(plain: list[list[float]], ours: list[list[float]]) -> None:
+    if not (ours and np.allclose(plain, ours, rtol=1e-6, atol=0)):
+        raise SystemExit(f"the ways differ:\n{plain}\n{ours}")
 
 
 if __name__ == "__main__":

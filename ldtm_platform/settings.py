@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     workers: int = Field(os.cpu_count() or 1, ge=1, description="Training processes on a CPU")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where models train and predict")
     cpu_engine: Literal["auto", "bfloat16", "float32", "pytorch"] = Field(
-        "auto", description="What trains on a CPU: the native kernel in that arithmetic, or PyTorch"
+        "auto", description="What trains and forecasts on a CPU: the native kernel in that arithmetic, or PyTorch"
     )
     keep_checkpoints: int = Field(5, ge=1, description="How many versions of a ticker's model are kept")
     keep_runs_days: int = Field(90, ge=1, description="How long Dagster keeps runs that are no partition's latest")

@@ -11,23 +11,7 @@ from pydantic import ValidationError
 
 from ldtm_platform.cli import ask, lifecycle, looking, models, pipeline, signal
 from ldtm_platform.cli.tables import say
-from ldtm_platform.postgres.errors import PostgresUnavailable
 from ldtm_platform.profiles import PROFILES, apply_profile
-from ldtm_platform.stack.database import DatabaseUnreachable
-from ldtm_platform.stack.supervisor import StackError
-from ldtm_platform.universe import UniverseError
-from ldtm_platform.warehouse.migrate import DatabaseTooNew, ForeignDatabase
-from ldtm_platform.warehouse.writes import UnknownVersion
-
-PEOPLE_ERRORS = (
-    UniverseError,
-    DatabaseUnreachable,
-    DatabaseTooNew,
-    ForeignDatabase,
-    PostgresUnavailable,
-    StackError,
-    UnknownVersion,
-)
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__)
 for group in (lifecycle, pipeline, models, looking, signal, ask):
@@ -53,11 +37,34 @@ def main() -> None:
     """The `ldtm` command."""
     try:
         app()
-    except PEOPLE_ERRORS as error:
+    except SystemExit:
+        # How every command ends: what follows is looked up only for what went wrong.
+        raise
+    except _people_errors() as error:
         _refuse(str(error))
     except ValidationError as error:
         wrong = [f"{_variable(str(item['loc'][0]))}: {item['msg']}" for item in error.errors()]
         _refuse("settings that cannot be used (environment or .env):\n  " + "\n  ".join(wrong))
+
+
+def _people_errors() -> tuple[type[Exception], ...]:
+    """What is said without a traceback; looked up when something was raised, because it takes half a second."""
+    from ldtm_platform.postgres.errors import PostgresUnavailable
+    from ldtm_platform.stack.database import DatabaseUnreachable
+    from ldtm_platform.stack.supervisor import StackError
+    from ldtm_platform.universe import UniverseError
+    from ldtm_platform.warehouse.migrate import DatabaseTooNew, ForeignDatabase
+    from ldtm_platform.warehouse.writes import UnknownVersion
+
+    return (
+        UniverseError,
+        DatabaseUnreachable,
+        DatabaseTooNew,
+        ForeignDatabase,
+        PostgresUnavailable,
+        StackError,
+        UnknownVersion,
+    )
 
 
 def _variable(name: str) -> str:

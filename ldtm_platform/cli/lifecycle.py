@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ldtm_platform.cli.demo import build, what_to_look_at
 from ldtm_platform.cli.running import workbench
 from ldtm_platform.cli.tables import say
 from ldtm_platform.profiles import apply_profile
@@ -71,6 +70,7 @@ def down() -> None:
 
 def demo(fleet: FleetOption = False, serve: ServeOption = True) -> None:
     """Load sample prices, train, replay the last 60 sessions, then keep the user interface running."""
+    from ldtm_platform.cli.demo import build, what_to_look_at
     from ldtm_platform.stack.up import keep_up
 
     apply_profile("demo-fleet" if fleet else "demo")

@@ -3,16 +3,17 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import polars as pl
 import typer
 
 from ldtm_platform.cli.choosing import AllOption, GroupOption, JsonOption, TickerOption, chosen_tickers
 from ldtm_platform.cli.running import Workbench, workbench
 from ldtm_platform.cli.tables import say, show
-from ldtm_platform.horizons import HORIZONS
 from ldtm_platform.universe import load_universe
+
+if TYPE_CHECKING:
+    import polars as pl
 
 OneTicker = Annotated[str, typer.Option("--ticker", help="The ticker")]
 
@@ -70,7 +71,11 @@ def _exported(bench: Workbench, tickers: Sequence[str], folder: Path) -> dict[st
     return export_models(bench.engine, ModelStore().store(), Ldtm(), tickers, folder, session=session, say=print)
 
 
-def _brief(cards: pl.DataFrame) -> pl.DataFrame:
+def _brief(cards: "pl.DataFrame") -> "pl.DataFrame":
+    import polars as pl
+
+    from ldtm_platform.horizons import HORIZONS
+
     skill = [
         pl.col("skill").str.json_path_match(f"$.test.{horizon}").cast(pl.Float64).alias(horizon)
         for horizon in (*HORIZONS, "total")

@@ -1,10 +1,10 @@
 """The commands that make data: each executes a Dagster job, as the schedules do."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,6 +22,8 @@ from ldtm_platform.cli.choosing import (
 from ldtm_platform.cli.reports import RunReport, finish
 from ldtm_platform.cli.running import FEATURES, HOURS, INGEST, TRAINING, Workbench, workbench
 from ldtm_platform.cli.tables import say
+from ldtm_platform.settings import load_settings
+from ldtm_platform.worker.asking import ask
 
 FromOption = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The first session")]
 ToOption = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="The last session, included")]
@@ -68,12 +70,15 @@ def infer(
     as_json: JsonOption = False,
 ) -> None:
     """Forecast tickers as of a session and print each forecast as JSON."""
-    with workbench(as_json=as_json) as bench:
-        tickers = chosen_tickers(bench.settings, ticker, group, all_)
-        day = chosen_session(bench.settings, session)
-        report = infer_run(bench, tickers, day)
-        forecasts = print_forecasts(bench, tickers, day, as_json=as_json)
-        finish([report], as_json=as_json, forecasts=forecasts)
+    settings = load_settings()
+    tickers, day = chosen_tickers(settings, ticker, group, all_), chosen_session(settings, session)
+    if answer := ask(settings, tickers, day):
+        report, forecasts = RunReport(**answer.report), answer.forecasts
+    else:
+        with workbench(as_json=as_json) as bench:
+            report, forecasts = infer_run(bench, tickers, day), forecasts_of(bench, tickers, day)
+    print_forecasts(forecasts, day, as_json=as_json)
+    finish([report], as_json=as_json, forecasts=forecasts)
 
 
 def both(
@@ -89,7 +94,8 @@ def both(
         tickers = chosen_tickers(bench.settings, ticker, group, all_)
         day = chosen_session(bench.settings, None)
         reports = [train_run(bench, tickers, epochs, parallel, None), infer_run(bench, tickers, day)]
-        forecasts = print_forecasts(bench, tickers, day, as_json=as_json)
+        forecasts = forecasts_of(bench, tickers, day)
+        print_forecasts(forecasts, day, as_json=as_json)
         finish(reports, as_json=as_json, forecasts=forecasts)
 
 
@@ -181,17 +187,18 @@ def replay(bench: Workbench, first: date, last: date, *, say_lines: bool = True)
     return bench.run("daily_inference", tags=range_tags(first.isoformat(), last.isoformat()), say_lines=say_lines)
 
 
-def print_forecasts(
-    bench: Workbench, tickers: Iterable[str], session: date, *, as_json: bool
-) -> list[dict[str, object]]:
-    """The champion's forecasts of a session in the seed's JSON form; a line each unless one document is wanted."""
+def forecasts_of(bench: Workbench, tickers: Iterable[str], session: date) -> list[dict[str, Any]]:
+    """The champion's forecasts of a session, as JSON has them."""
     from ldtm_platform.warehouse import reads
 
     wanted = set(tickers)
-    rows = [row for row in reads.latest_forecasts(bench.engine, session).rows(named=True) if row["ticker"] in wanted]
+    return [row for row in reads.latest_forecasts(bench.engine, session).rows(named=True) if row["ticker"] in wanted]
+
+
+def print_forecasts(rows: Sequence[Mapping[str, Any]], session: date, *, as_json: bool) -> None:
+    """Forecasts of a session in the seed's JSON form, a line each, unless one document is wanted."""
     if not as_json:
         for row in rows:
             print(json.dumps({name: value for name, value in row.items() if name != "in_sample"}))
     if seen := [str(row["ticker"]) for row in rows if row["in_sample"]]:
         say(f"in-sample, counted nowhere: trained on data after {session}: {', '.join(seen)}")
-    return rows

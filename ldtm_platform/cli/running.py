@@ -6,12 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import sqlalchemy as sa
-
 from ldtm_platform.cli.reports import RunReport, report_of
 from ldtm_platform.importing import heavy_imports
 from ldtm_platform.settings import Settings, load_settings
-from ldtm_platform.stack.session import platform_session
 
 
 @dataclass(frozen=True)
@@ -34,9 +31,11 @@ class Workbench:
     """Dagster's jobs and the warehouse, ready to use in this process."""
 
     def __init__(self, settings: Settings, *, as_json: bool) -> None:
+        # These take a second that a command which asks the worker need not wait for.
         with heavy_imports():
             import dagster as dg
             import dagster_postgres  # noqa: F401 - the instance needs it
+            import sqlalchemy as sa
 
             from ldtm_platform.definitions import defs
 
@@ -85,6 +84,7 @@ class Workbench:
 def workbench(*, as_json: bool = False) -> Iterator[Workbench]:
     """PostgreSQL up, schema current, jobs loaded."""
     from ldtm_platform.stack.orphans import report_orphans
+    from ldtm_platform.stack.session import platform_session
 
     settings = load_settings()
     with platform_session(settings):

@@ -1,14 +1,16 @@
 """The command that shows the TQQQ signal."""
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import polars as pl
 import typer
 
 from ldtm_platform.cli.choosing import JsonOption, SessionOption
 from ldtm_platform.cli.running import workbench
 from ldtm_platform.cli.tables import say, show
+
+if TYPE_CHECKING:
+    import polars as pl
 
 HistoryOption = Annotated[bool, typer.Option("--history", help="Every stored signal instead of one, oldest first")]
 FIGURES = ("sessions", "total_return_pct", "cagr_pct", "volatility_pct", "max_drawdown_pct", "sharpe", "sharpe_se")
@@ -43,14 +45,16 @@ def signal(session: SessionOption = None, history: HistoryOption = False, as_jso
     print(f"\n{document['disclaimer']}")
 
 
-def _print_history(listed: pl.DataFrame, *, as_json: bool) -> None:
+def _print_history(listed: "pl.DataFrame", *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(listed.rows(named=True), default=str))
     else:
         show(listed, empty="no signal is stored: `ldtm pipeline`")
 
 
-def _parts(parts: list[dict[str, Any]]) -> pl.DataFrame:
+def _parts(parts: list[dict[str, Any]]) -> "pl.DataFrame":
+    import polars as pl
+
     rows = [
         {
             "record": part["basis"] if who == "signal" else "  buy and hold TQQQ",

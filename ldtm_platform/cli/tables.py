@@ -1,10 +1,13 @@
 """What people read in a terminal: lines, and frames as tables."""
 
 import sys
+from typing import TYPE_CHECKING
 
-import polars as pl
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def say(line: str) -> None:
@@ -12,7 +15,7 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def show(frame: pl.DataFrame, *, empty: str) -> None:
+def show(frame: "pl.DataFrame", *, empty: str) -> None:
     """Print a frame as a table, numbers to the right; a sentence instead when it has no rows."""
     # Into a file or a pipe a table is as wide as it needs to be.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)

@@ -11,11 +11,11 @@ from ldtm_platform.defs.measuring import measured_stage
 from ldtm_platform.defs.partitions import SESSIONS, TICKERS
 from ldtm_platform.defs.reporting import OWNERS, table_metadata
 from ldtm_platform.defs.training import ldtm_checkpoints
-from ldtm_platform.importing import heavy_imports
 from ldtm_platform.resources.database import Database
 from ldtm_platform.resources.model_store import ModelStore
 from ldtm_platform.resources.progress import Progress
 from ldtm_platform.settings import load_settings
+from ldtm_platform.stages.predictions import NoBarsForSession, SessionForecaster
 from ldtm_platform.stages.snapshots import write_session_snapshots
 from ldtm_platform.warehouse import reads
 
@@ -42,13 +42,9 @@ def ldtm_predictions(
     Uses bars up to the session and a checkpoint trained through no later one; anything else is marked in-sample. A
     second run of a session adds nothing, or, when the data changed, rows that are marked late.
     """
-    # Imports torch, which loading the definitions must not wait for.
-    with heavy_imports():
-        from ldtm_platform.stages.predictions import NoBarsForSession, SessionForecaster
-
     sessions = requested_sessions(context)
     tickers = TICKERS.get_partition_keys()
-    forecaster = SessionForecaster(database.engine(), models.store(), context.run.run_id)
+    forecaster = _forecaster(database, models, context.run.run_id)
     with measured_stage(context, database, progress, "predictions", len(sessions)) as stage:
         for session in sessions:
             try:
@@ -57,6 +53,10 @@ def ldtm_predictions(
                 raise dg.Failure(str(reason), allow_retries=False) from None
             context.add_asset_metadata(forecast.facts(), partition_key=session.isoformat())
             stage.advance(session.isoformat())
+
+
+def _forecaster(database: Database, models: ModelStore, run_id: str) -> SessionForecaster:
+    return SessionForecaster(database.engine(), models.store(), run_id, models.champions(), models.warm())
 
 
 class TickerForecasts(dg.Config):
@@ -69,13 +69,9 @@ class TickerForecasts(dg.Config):
 @dg.op
 def forecast(context: dg.OpExecutionContext, config: TickerForecasts, database: Database, models: ModelStore) -> None:
     """Forecast the listed tickers as of one session; the session's partition is left to runs of the whole universe."""
-    with heavy_imports():
-        from ldtm_platform.stages.predictions import NoBarsForSession, SessionForecaster
-
+    forecaster = _forecaster(database, models, context.run_id)
     try:
-        made = SessionForecaster(database.engine(), models.store(), context.run_id).forecast(
-            date.fromisoformat(config.session), config.tickers
-        )
+        made = forecaster.forecast(date.fromisoformat(config.session), config.tickers)
     except NoBarsForSession as reason:
         raise dg.Failure(str(reason), allow_retries=False) from None
     context.add_output_metadata(made.facts())

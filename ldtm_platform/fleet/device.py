@@ -1,8 +1,5 @@
 """Where models train and predict: a CPU or a CUDA device, chosen by name."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 
 
@@ -25,18 +22,3 @@ def resolve_device(name: str) -> torch.device:
     if int(index or 0) >= count:
         raise DeviceRefused(f"device {name!r}: PyTorch {torch.__version__} sees {count} CUDA devices here; use cpu")
     return torch.device(name)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """PyTorch on one thread of this process inside the block.
-
-    So results do not depend on the machine's cores; and several processes whose threads wait for each other lose
-    tenfold to spinning.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ldtm_platform.fleet.streams import stream_seed
-from ldtm_platform.models.network_family import LstmShape
+from ldtm_platform.models.lstm_shape import LstmShape
 
 # The examples of a batch are numbered within so many columns, whatever its size: the kernel's width.
 COLUMNS = 32

@@ -11,7 +11,7 @@ from collections.abc import Generator, Sequence
 
 import torch
 
-from ldtm_platform.fleet.native.epochs import Kernel
+from ldtm_platform.fleet.native.kernel import Kernel
 from ldtm_platform.fleet.progress import Watch, unwatched
 from ldtm_platform.fleet.results import Trained, Unfit
 from ldtm_platform.fleet.ticker import Place, train_ticker

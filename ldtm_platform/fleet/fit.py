@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from ldtm_platform.fleet.device import resolve_device
 from ldtm_platform.fleet.engine import Engine, OneByOne
-from ldtm_platform.fleet.native.epochs import Kernel
+from ldtm_platform.fleet.native.kernel import Kernel
 from ldtm_platform.fleet.progress import Watch, unwatched
 from ldtm_platform.fleet.results import FitResult, Fitted, Trained, Unfit
 from ldtm_platform.fleet.workers import WorkerProcesses

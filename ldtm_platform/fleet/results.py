@@ -1,10 +1,9 @@
-"""What comes back from the fleet, one result a ticker: a model or a forecast, or the named reason why there is none."""
+"""What comes back from training, one result a ticker: a model, or the named reason why there is none."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from ldtm_platform.fleet.scoring import Score
-from ldtm_platform.models.base import Forecast
 from ldtm_platform.models.checkpoint import Manifest
 
 
@@ -42,14 +41,4 @@ class Unfit:
     message: str
 
 
-@dataclass(frozen=True)
-class NoForecast:
-    """A ticker without a forecast; no_bar: its history does not end on the session; no_model: it was never trained."""
-
-    ticker: str
-    state: Literal["too_little_history", "no_bar", "no_model", "failed"]
-    message: str
-
-
 FitResult = Fitted | Unfit
-ForecastResult = Forecast | NoForecast

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ldtm_platform.fleet.device import one_thread
 from ldtm_platform.fleet.dropout import DropoutStream
 from ldtm_platform.fleet.loop import Curve, Epochs, TorchEpochs, require_examples, train_network
-from ldtm_platform.fleet.native.epochs import Kernel, KernelEpochs
+from ldtm_platform.fleet.native.epochs import KernelEpochs
+from ldtm_platform.fleet.native.kernel import Kernel
 from ldtm_platform.fleet.progress import Watch, unwatched
 from ldtm_platform.fleet.results import Trained, Unfit
 from ldtm_platform.fleet.scoring import score
@@ -17,6 +17,7 @@ from ldtm_platform.fleet.stacked.layout import layout_of
 from ldtm_platform.fleet.streams import own_randomness
 from ldtm_platform.models.base import MIN_FEATURE_ROWS, History, HistoryError, TooLittleHistory
 from ldtm_platform.models.network_family import NetworkFamily, Parts
+from ldtm_platform.models.threads import one_thread
 from ldtm_platform.models.weights import weights_of
 
 
@@ -76,7 +77,7 @@ def _epochs(
     if layout is None or place.device.type != "cpu":
         return TorchEpochs(network, parts, recipe), str(place.device)
     dropout = DropoutStream(layout.shape, recipe.batch_size, seed, ticker)
-    if place.kernel and place.kernel.can_train(layout.shape, recipe):
+    if place.kernel and place.kernel.can_train(layout.shape, recipe.batch_size):
         epochs = KernelEpochs(place.kernel, layout, network, parts, recipe, dropout=dropout)
         return epochs, place.kernel.device
     return TorchEpochs(network, parts, recipe, dropout=dropout), str(place.device)

@@ -17,7 +17,7 @@ from threading import Thread
 import torch
 
 from ldtm_platform.fleet.engine import Engine
-from ldtm_platform.fleet.native.epochs import Kernel
+from ldtm_platform.fleet.native.kernel import Kernel
 from ldtm_platform.fleet.progress import EpochDone, Watch, unwatched
 from ldtm_platform.fleet.results import Trained, Unfit
 from ldtm_platform.fleet.ticker import Place, train_ticker

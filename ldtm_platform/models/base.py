@@ -6,7 +6,7 @@ trained by the fleet engine. Nothing here needs torch.
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -60,15 +60,15 @@ class History:
     @cached_property
     def values(self) -> NDArray[np.float64]:
         """The features, (rows, 11) in the order of FEATURES; what is missing is nan."""
-        columns = self.frame.select(pl.col(FEATURES).cast(pl.Float64))
-        return np.ascontiguousarray(columns.to_numpy(), dtype=np.float64)
+        # Column by column: a query of Polars would cost more than the forecast.
+        return np.stack([self.frame[name].cast(pl.Float64).to_numpy() for name in FEATURES], axis=1)
 
     @cached_property
     def days(self) -> NDArray[np.int32]:
         """The dates as days since 1970, (rows,). Raises UnusableHistory where one is missing or out of order."""
         dates = self.frame["date"]
         if dates.null_count() == 0:
-            days = dates.to_physical().to_numpy().astype("<i4")
+            days = dates.cast(pl.Int32).to_numpy().astype("<i4")
             if (np.diff(days) > 0).all():
                 return days
         raise UnusableHistory(f"{self.ticker}: feature rows are not in ascending order of date, one a day")
@@ -146,3 +146,7 @@ class ModelFamily(ABC):
     @abstractmethod
     def model(self, weights: bytes) -> Model:
         """The model of these weights; a family that is not trained needs none. Raises UnusableWeights."""
+
+    def closes_of(self, asked: Sequence[tuple[Model, History]]) -> list[dict[str, float]]:
+        """What each model of this family expects after its checked history; the same to the last bit as alone."""
+        return [model.closes(history) for model, history in asked]

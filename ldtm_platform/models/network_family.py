@@ -6,7 +6,7 @@ depends on nothing but its history, the family's configuration and the seed.
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +19,8 @@ from torch import Tensor, nn
 
 from ldtm_platform.horizons import HORIZONS
 from ldtm_platform.models.base import History, Model, ModelFamily
+from ldtm_platform.models.lstm_shape import LstmShape
+from ldtm_platform.models.threads import one_thread
 from ldtm_platform.models.weights import load_weights
 
 
@@ -81,21 +83,6 @@ class Parts:
         return Parts(self.train.to(device), self.validation.to(device), self.test.to(device))
 
 
-@dataclass(frozen=True)
-class LstmShape:
-    """An LSTM whose last hidden state feeds one small head per horizon: Linear, ReLU, Linear.
-
-    Its parameters are those of nn.LSTM under `lstm.`, and of the two Linear as `heads.<number>.0.` and `.2.`.
-    """
-
-    inputs: int
-    hidden: int
-    layers: int
-    dropout: float
-    head_hidden: int
-    heads: int
-
-
 @runtime_checkable
 class Stackable(Protocol):
     """What a NetworkFamily supplies beside its network for an engine that reckons with its layers itself.
@@ -138,6 +125,11 @@ class NetworkFamily(ModelFamily):
         network = deepcopy(self._blank)
         load_weights(network, weights)
         return NetworkModel(self, network)
+
+    def closes_of(self, asked: Sequence[tuple[Model, History]]) -> list[dict[str, float]]:
+        """One after the other: a network's weights are in the cache only while it is the one that is run."""
+        with one_thread():
+            return super().closes_of(asked)
 
     @cached_property
     def _blank(self) -> nn.Module:

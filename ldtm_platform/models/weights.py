@@ -1,10 +1,10 @@
-"""Weights as bytes that loading cannot execute: the safetensors format."""
+"""Weights as bytes that loading cannot execute: the safetensors format, read into a network of PyTorch's."""
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import nn
 
-from ldtm_platform.models.base import UnusableWeights
+from ldtm_platform.models.fitting_weights import no_weights, require_fitting
 
 
 def weights_of(network: nn.Module) -> bytes:
@@ -17,13 +17,9 @@ def load_weights(network: nn.Module, weights: bytes) -> None:
     try:
         state = load(weights)
     except SafetensorError as error:
-        raise UnusableWeights(f"the weights are no safetensors file ({error}): train the ticker again") from None
-    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in state.items()}
-    if differing := sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)):
-        name = differing[0]
-        raise UnusableWeights(
-            f"the weights are of another network: {name} is {found.get(name, 'missing')}, this family's is "
-            f"{expected.get(name, 'unknown')} ({len(differing)} such parts): train the ticker again"
-        )
+        raise no_weights(error) from None
+    require_fitting(
+        {name: tuple(value.shape) for name, value in state.items()},
+        {name: tuple(value.shape) for name, value in network.state_dict().items()},
+    )
     network.load_state_dict(state, assign=True)

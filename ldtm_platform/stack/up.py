@@ -15,6 +15,7 @@ import psutil
 from ldtm_platform.settings import Settings
 from ldtm_platform.stack.dashboard import dashboard_starting
 from ldtm_platform.stack.supervisor import StackError, dagster_running, stop_leftovers
+from ldtm_platform.stack.worker import worker_running
 
 STOP_SECONDS = 60.0
 
@@ -33,7 +34,7 @@ def keep_up(
     announce: Callable[[Addresses], None],
     say: Callable[[str], None],
 ) -> None:
-    """Run the dashboard, Dagster's UI and its daemon until Ctrl-C, SIGTERM or `ldtm down`.
+    """Run the dashboard, Dagster's UI and its daemon, and the worker, until Ctrl-C, SIGTERM or `ldtm down`.
 
     `announce` is given the addresses once both answer, `say` each sentence about what happens later. Runs that an
     earlier crash left in flight are reported failed first. Raises StackError when the home is up already.
@@ -56,7 +57,8 @@ def keep_up(
         ):
             dashboard.wait_until_ready()
             announce(Addresses(dashboard.address, address))
-            _wait_for_stop(dashboard.tend)
+            with worker_running(settings, variables, say) as tend_worker:
+                _wait_for_stop(dashboard.tend, tend_worker)
 
 
 @contextmanager
@@ -115,12 +117,13 @@ def _supervisor(home: Path) -> int | None:
     return None
 
 
-def _wait_for_stop(tend: Callable[[], None]) -> None:
+def _wait_for_stop(*tend: Callable[[], None]) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     while not stop.wait(1):
-        tend()
+        for each in tend:
+            each()
     # A second Ctrl-C must not cut the shutdown short: PostgreSQL goes last.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)

@@ -7,9 +7,8 @@ from datetime import date
 import polars as pl
 import sqlalchemy as sa
 
-from ldtm_platform.fleet.predict import predict_fleet
-from ldtm_platform.fleet.results import NoForecast
-from ldtm_platform.models.base import Forecast, Model, UnusableWeights
+from ldtm_platform.fleet.predict import NoForecast, predict_fleet
+from ldtm_platform.models.base import Forecast, Model, ModelFamily, UnusableWeights
 from ldtm_platform.models.persistence import Persistence
 from ldtm_platform.models.registry import CHAMPION_FAMILY, model_family
 from ldtm_platform.models.store import CheckpointDamaged, CheckpointStore
@@ -53,11 +52,12 @@ class SessionForecast:
 
 @dataclass
 class SessionForecaster:
-    """Forecasts sessions one after the other, keeping the models of the last session loaded for the next."""
+    """Forecasts sessions one after the other, by the champions of a family; their models stay warm for the next."""
 
     engine: sa.Engine
     store: CheckpointStore
     run_id: str | None = None
+    family: ModelFamily = field(default_factory=lambda: model_family(CHAMPION_FAMILY))
     warm: WarmModels = field(default_factory=WarmModels)
 
     def forecast(self, session: date, tickers: Sequence[str]) -> SessionForecast:
@@ -78,7 +78,7 @@ class SessionForecaster:
         ledger = pl.concat(
             [
                 ledger_rows(Persistence.name, session, naive, close, {}),
-                ledger_rows(CHAMPION_FAMILY, session, made, close, champions),
+                ledger_rows(self.family.name, session, made, close, champions),
             ]
         )
         new = self._record(ledger, made, champions, absence_rows(session, absent, self.run_id))
@@ -93,7 +93,7 @@ class SessionForecaster:
         )
 
     def _forecast(self, session: date, tickers: Sequence[str], champions: Mapping[str, Champion]) -> "_Batch":
-        family, tomorrow_is_today = model_family(CHAMPION_FAMILY), Persistence()
+        family, tomorrow_is_today = self.family, Persistence()
         histories = read_histories(self.engine, tickers, through=session, last=family.window_rows)
         present = [history for history in histories if history.rows and history.through == session]
         models, damaged = self._loaded({each: champions[each] for each in tickers if each in champions})
@@ -137,7 +137,7 @@ class SessionForecaster:
         return models, damaged
 
     def _load(self, version: str) -> Model:
-        return model_family(CHAMPION_FAMILY).model(self.store.load(version).weights)
+        return self.family.model(self.store.load(version).weights)
 
 
 @dataclass(frozen=True)

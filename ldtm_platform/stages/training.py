@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from ldtm_platform.fleet.device import resolve_device
 from ldtm_platform.fleet.fit import fit_fleet, planned_version
 from ldtm_platform.fleet.native.choice import CpuEngine, find_kernel
-from ldtm_platform.fleet.native.epochs import Kernel
+from ldtm_platform.fleet.native.kernel import Kernel
 from ldtm_platform.fleet.progress import FleetProgress, Watch
 from ldtm_platform.fleet.results import FitResult, Fitted, Unfit
 from ldtm_platform.models.base import MIN_FEATURE_ROWS, History, HistoryError

@@ -8,6 +8,7 @@ import pytest
 
 from ldtm_platform_tests.cli.forked import Said
 from ldtm_platform_tests.cli.home import Home, quick_home
+from ldtm_platform_tests.cli.kept_worker import executed_by, kept_worker, worker_of
 
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "init-db": ("init-db",),
@@ -143,3 +144,20 @@ def test_the_universe_is_told_with_its_file(story: Story) -> None:
     document = story.home.ldtm("universe", "--json").json()
     assert document["tickers"] == ["AMGN", "AMZN", "ARM", "NVDA"]
     assert document["groups"]["semis"] == ["ARM", "NVDA"]
+
+
+def test_a_worker_makes_the_same_forecast_and_its_death_is_no_trouble(story: Story) -> None:
+    home, command = story.home, ("infer", "--ticker", "NVDA", "--session", "2024-07-26")
+    alone = home.ldtm(*command)
+    with kept_worker(home) as supervisor:
+        worker = worker_of(home, supervisor)
+        assert home.ldtm(*command) == alone
+        assert executed_by(home) == worker.pid
+        group = home.ldtm("infer", "--group", "mega_cap", "--session", "2024-07-26", "--json").json()
+        assert group["runs"][0]["success"]
+        assert group["forecasts"][1] == {**json.loads(alone.out), "in_sample": False}
+        # What a killed one leaves is a socket without anybody behind it.
+        worker.kill()
+        assert home.ldtm(*command) == alone
+        again = worker_of(home, supervisor, other_than=worker.pid)
+        assert executed_by(home) not in (worker.pid, again.pid)

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from ldtm_platform.fleet.device import DeviceRefused, one_thread, resolve_device
+from ldtm_platform.fleet.device import DeviceRefused, resolve_device
+from ldtm_platform.models.threads import one_thread
 
 
 def test_auto_is_cuda_where_there_is_one_and_cpu_otherwise() -> None:

@@ -7,8 +7,7 @@ import polars as pl
 import pytest
 import torch
 
-from ldtm_platform.fleet.predict import predict_fleet
-from ldtm_platform.fleet.results import NoForecast
+from ldtm_platform.fleet.predict import NoForecast, predict_fleet
 from ldtm_platform.horizons import HORIZONS
 from ldtm_platform.models.base import Forecast, History, Model, UnusableWeights
 from ldtm_platform.models.ldtm.family import Ldtm

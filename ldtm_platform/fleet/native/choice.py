@@ -6,8 +6,7 @@ from typing import Literal
 
 from ldtm_platform.fleet.native.build import CannotBuild, built
 from ldtm_platform.fleet.native.cpu import instruction_set
-from ldtm_platform.fleet.native.epochs import Kernel
-from ldtm_platform.fleet.native.library import KernelPrecision
+from ldtm_platform.fleet.native.kernel import Kernel, KernelPrecision
 
 CpuEngine = Literal["auto", "bfloat16", "float32", "pytorch"]
 logger = logging.getLogger(__name__)
@@ -37,6 +36,18 @@ def find_kernel(engine: CpuEngine, cache: Path) -> Kernel | None:
         return Kernel(built(instructions, cache), instructions, precision)
     except CannotBuild as reason:
         _do_without(engine, str(reason))
+        return None
+
+
+def forecasting_kernel(engine: CpuEngine, cache: Path) -> Kernel | None:
+    """The kernel that forecasts, in float32; None for PyTorch, with a line in the log where there is no compiler."""
+    instructions = instruction_set() if engine != "pytorch" else None
+    if instructions is None:
+        return None
+    try:
+        return Kernel(built(instructions, cache), instructions, "float32")
+    except CannotBuild as reason:
+        logger.warning("Forecasts are made in PyTorch: %s", reason)
         return None
 
 

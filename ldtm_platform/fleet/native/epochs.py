@@ -1,41 +1,17 @@
 """Epochs of one network in the kernel: what fleet/loop.py does in PyTorch, with the same order and dropout."""
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ldtm_platform.evaluation.skill import masked_mse
-from ldtm_platform.fleet.dropout import COLUMNS, DropoutStream
+from ldtm_platform.fleet.dropout import DropoutStream
 from ldtm_platform.fleet.loop import learning_rate
-from ldtm_platform.fleet.native.cpu import InstructionSet
-from ldtm_platform.fleet.native.library import Handle, KernelPrecision, RowState, Step
+from ldtm_platform.fleet.native.kernel import Kernel
+from ldtm_platform.fleet.native.library import Handle, RowState, Step
 from ldtm_platform.fleet.stacked.layout import Layout
-from ldtm_platform.models.network_family import Batch, Examples, LstmShape, Parts, Recipe
-
-# Sums over 32 units at once.
-_UNITS = 32
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """A kernel that was built for this machine, and the arithmetic that it trains in; worker processes get a copy."""
-
-    library: Path
-    instructions: InstructionSet
-    precision: KernelPrecision
-
-    @property
-    def device(self) -> str:
-        """What a model's card says it was trained on."""
-        return f"cpu:{self.instructions}:{self.precision}"
-
-    def can_train(self, shape: LstmShape, recipe: Recipe) -> bool:
-        """Whether the kernel knows such networks and batches; PyTorch trains the others."""
-        return shape.hidden % _UNITS == 0 and recipe.batch_size <= COLUMNS
+from ldtm_platform.models.network_family import Batch, Examples, Parts, Recipe
 
 
 class KernelEpochs:

@@ -1,4 +1,5 @@
-// The kernel's C interface: an epoch of training of one network on one core, and its outputs. No PyTorch headers.
+// The kernel's C interface: an epoch of training of one network on one core, and its outputs; and the outputs of many
+// networks for a window each. No PyTorch headers.
 //
 // A network's parameters are one row of floats in nn.LSTM's own layout (fleet/stacked/layout.py), and so are AdamW's
 // two moments. Nothing here is shared between handles, so each may be used on a thread of its own.
@@ -6,7 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "network.h"
+#include "forecast.h"
 
 namespace ldtm {
 
@@ -148,4 +149,17 @@ extern "C" double ldtm_epoch(ldtm::Handle* handle, const ldtm::Training* trainin
 extern "C" void ldtm_outputs(ldtm::Handle* handle, const float* row, const float* inputs, int64_t count,
                              float* outputs) {
   handle->outputs(row, inputs, count, outputs);
+}
+
+// The outputs (n, heads) of n networks, a row of weights each, for a window each: (n, window, inputs). Hidden units come
+// in sixteens. Returns 0, or 1 when there is no memory.
+extern "C" int ldtm_forecasts(const ldtm::Shape* shape, const float* const* rows, const float* windows, int64_t count,
+                              float* outputs) try {
+  ldtm::Forecaster forecaster(*shape);
+  for (int64_t at = 0; at < count; at++)
+    forecaster.outputs(ldtm::Weights(*shape, const_cast<float*>(rows[at])),
+                       windows + at * shape->window * shape->inputs, outputs + at * shape->heads);
+  return 0;
+} catch (const std::bad_alloc&) {
+  return 1;
 }

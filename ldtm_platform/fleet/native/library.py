@@ -1,37 +1,30 @@
-"""The kernel's C interface in Python. A call releases the interpreter's lock for as long as it computes."""
+"""Training by the kernel, in terms of PyTorch's tensors."""
 
 import ctypes
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from ldtm_platform.models.network_family import Batch, LstmShape
-
-KernelPrecision = Literal["float32", "bfloat16"]
-_Pointer, _Int32, _Int64, _Double = ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64, ctypes.c_double
-
-
-class _Shape(ctypes.Structure):
-    _fields_ = [(name, _Int32) for name in ("inputs", "hidden", "layers", "window", "heads", "head_hidden")]
+from ldtm_platform.fleet.native.kernel import Double, Int32, Int64, KernelPrecision, Pointer, Sizes, loaded
+from ldtm_platform.models.lstm_shape import LstmShape
+from ldtm_platform.models.network_family import Batch
 
 
 class _Examples(ctypes.Structure):
-    _fields_ = [(name, _Pointer) for name in ("inputs", "targets", "used")]
+    _fields_ = [(name, Pointer) for name in ("inputs", "targets", "used")]
 
 
 class _Training(ctypes.Structure):
     _fields_ = [
-        *((name, _Pointer) for name in ("row", "first_moment", "second_moment", "gradient")),
-        ("width", _Int64),
-        ("steps_before", _Int64),
-        ("batch_size", _Int32),
+        *((name, Pointer) for name in ("row", "first_moment", "second_moment", "gradient")),
+        ("width", Int64),
+        ("steps_before", Int64),
+        ("batch_size", Int32),
         ("dropout", ctypes.c_float),
-        ("rate", _Double),
-        ("weight_decay", _Double),
+        ("rate", Double),
+        ("weight_decay", Double),
         ("key", ctypes.c_uint64),
     ]
 
@@ -69,8 +62,8 @@ class Handle:
     def __init__(
         self, library: Path, shape: LstmShape, window: int, *, precision: KernelPrecision, training: bool
     ) -> None:
-        self._library = _loaded(library)
-        sizes = _Shape(shape.inputs, shape.hidden, shape.layers, window, shape.heads, shape.head_hidden)
+        self._library = loaded(library)
+        sizes = Sizes.of(shape, window)
         self._heads = shape.heads
         self._pointer = self._library.ldtm_new(ctypes.byref(sizes), precision == "bfloat16", training)
         if not self._pointer:
@@ -106,13 +99,3 @@ class Handle:
     def __del__(self) -> None:
         if getattr(self, "_pointer", None):
             self._library.ldtm_delete(self._pointer)
-
-
-@cache
-def _loaded(path: Path) -> ctypes.CDLL:
-    library = ctypes.CDLL(str(path))
-    library.ldtm_new.argtypes, library.ldtm_new.restype = [_Pointer, ctypes.c_int, ctypes.c_int], _Pointer
-    library.ldtm_delete.argtypes, library.ldtm_delete.restype = [_Pointer], None
-    library.ldtm_epoch.argtypes, library.ldtm_epoch.restype = [*[_Pointer] * 4, _Int64], _Double
-    library.ldtm_outputs.argtypes, library.ldtm_outputs.restype = [*[_Pointer] * 3, _Int64, _Pointer], None
-    return library

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ldtm_platform.fleet.stacked.layer import LayerWeights
-from ldtm_platform.models.network_family import LstmShape, NetworkFamily, Stackable
+from ldtm_platform.models.lstm_shape import Block, LstmShape, blocks_of
+from ldtm_platform.models.network_family import NetworkFamily, Stackable
 
 # Rows of whole 256-byte lines (in float32): products over a stack need aligned matrices.
 ROW_MULTIPLE = 64
@@ -28,18 +29,6 @@ class StackedWeights:
     head_bias: Tensor
     out: Tensor
     out_bias: Tensor
-
-
-@dataclass(frozen=True)
-class _Block:
-    """One or more parameters that lie side by side along their first dimension."""
-
-    names: tuple[str, ...]
-    shape: tuple[int, ...]
-
-    @property
-    def each(self) -> tuple[int, ...]:
-        return (self.shape[0] // len(self.names), *self.shape[1:])
 
 
 @dataclass(frozen=True)
@@ -88,20 +77,8 @@ class Layout:
                 start = stop
 
     @cached_property
-    def _blocks(self) -> tuple[_Block, ...]:
-        shape, gates, heads = self.shape, 4 * self.shape.hidden, range(self.shape.heads)
-        blocks: list[_Block] = []
-        for layer in range(shape.layers):
-            inputs = shape.hidden if layer else shape.inputs
-            sizes = {"weight_ih": (gates, inputs), "weight_hh": (gates, shape.hidden), "bias_ih": (gates,)}
-            blocks += [_Block((f"lstm.{name}_l{layer}",), size) for name, size in sizes.items()]
-            blocks.append(_Block((f"lstm.bias_hh_l{layer}",), (gates,)))
-        wide = shape.heads * shape.head_hidden
-        blocks.append(_Block(tuple(f"heads.{head}.0.weight" for head in heads), (wide, shape.hidden)))
-        blocks.append(_Block(tuple(f"heads.{head}.0.bias" for head in heads), (wide,)))
-        blocks.append(_Block(tuple(f"heads.{head}.2.weight" for head in heads), (shape.heads, shape.head_hidden)))
-        blocks.append(_Block(tuple(f"heads.{head}.2.bias" for head in heads), (shape.heads,)))
-        return tuple(blocks)
+    def _blocks(self) -> tuple[Block, ...]:
+        return blocks_of(self.shape)
 
 
 def layout_of(family: NetworkFamily) -> Layout | None:

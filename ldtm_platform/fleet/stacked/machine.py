@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import psutil
 import torch
 
-from ldtm_platform.fleet.device import one_thread
 from ldtm_platform.fleet.stacked.layout import Layout
 from ldtm_platform.fleet.stacked.plan import steps_of
 from ldtm_platform.fleet.stacked.products import Precision, matrix_units
 from ldtm_platform.models.network_family import Parts, Recipe
+from ldtm_platform.models.threads import one_thread
 
 # What the allocator's rounding, libraries' workspaces and other processes may take.
 USABLE_SHARE = 0.75

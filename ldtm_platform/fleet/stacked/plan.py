@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ldtm_platform.fleet.streams import epoch_order, stream_seed
-from ldtm_platform.models.network_family import LstmShape
+from ldtm_platform.models.lstm_shape import LstmShape
 
 
 class EpochPlan:

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+from ldtm_platform.features.feature_set import FEATURES
+from ldtm_platform.horizons import HORIZONS
+from ldtm_platform.models.lstm_shape import LstmShape
+
 
 @dataclass(frozen=True)
 class LdtmConfig:
@@ -17,3 +21,15 @@ class LdtmConfig:
     patience: int = 10  # epochs without a better validation loss
     learning_rate: float = 1e-3  # falls to 0 over max_epochs along a cosine
     weight_decay: float = 1e-4
+
+    @property
+    def shape(self) -> LstmShape:
+        """What the network is made of."""
+        return LstmShape(
+            inputs=len(FEATURES),
+            hidden=self.hidden,
+            layers=self.layers,
+            dropout=self.dropout,
+            head_hidden=self.head_hidden,
+            heads=len(HORIZONS),
+        )

@@ -9,7 +9,8 @@ from torch import Tensor
 from ldtm_platform.evaluation.splits import Part, purged_split
 from ldtm_platform.models.base import History
 from ldtm_platform.models.ldtm.labels import label_rows
-from ldtm_platform.models.ldtm.windows import EPSILON, Windows
+from ldtm_platform.models.ldtm.scaling import EPSILON
+from ldtm_platform.models.ldtm.windows import Windows
 from ldtm_platform.models.network_family import Batch, Parts, Reference
 
 

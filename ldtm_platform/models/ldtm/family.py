@@ -5,13 +5,12 @@ from dataclasses import asdict, dataclass, field
 
 from torch import nn
 
-from ldtm_platform.features.feature_set import FEATURES
-from ldtm_platform.horizons import HORIZONS
 from ldtm_platform.models.base import History
 from ldtm_platform.models.ldtm.config import LdtmConfig
 from ldtm_platform.models.ldtm.examples import LastWindow, parts_of, windows_of
 from ldtm_platform.models.ldtm.network import LdtmNetwork
-from ldtm_platform.models.network_family import LstmShape, NetworkFamily, Parts, Recipe
+from ldtm_platform.models.lstm_shape import LstmShape
+from ldtm_platform.models.network_family import NetworkFamily, Parts, Recipe
 
 
 @dataclass(frozen=True)
@@ -46,14 +45,7 @@ class Ldtm(NetworkFamily):
     @property
     def lstm_shape(self) -> LstmShape:
         """What LdtmNetwork is made of, for an engine that stacks networks."""
-        return LstmShape(
-            inputs=len(FEATURES),
-            hidden=self.settings.hidden,
-            layers=self.settings.layers,
-            dropout=self.settings.dropout,
-            head_hidden=self.settings.head_hidden,
-            heads=len(HORIZONS),
-        )
+        return self.settings.shape
 
     def network(self) -> nn.Module:
         """A fresh LSTM with its heads."""

@@ -9,10 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ldtm_platform.features.feature_set import FEATURES
-
-EPSILON = 1e-8
-CLOSE = FEATURES.index("close")
+from ldtm_platform.models.ldtm.scaling import CLOSE, EPSILON
 
 
 @dataclass(frozen=True)

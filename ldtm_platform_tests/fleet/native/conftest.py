@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from ldtm_platform.fleet.native.choice import KernelRefused, find_kernel
-from ldtm_platform.fleet.native.epochs import Kernel
-from ldtm_platform.fleet.native.library import KernelPrecision
+from ldtm_platform.fleet.native.kernel import Kernel, KernelPrecision
 
 
 @pytest.fixture(scope="session")

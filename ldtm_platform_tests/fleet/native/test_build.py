@@ -11,7 +11,7 @@ from ldtm_platform.fleet.native import build, choice
 from ldtm_platform.fleet.native.build import built
 from ldtm_platform.fleet.native.choice import CpuEngine, KernelRefused, find_kernel
 from ldtm_platform.fleet.native.cpu import InstructionSet, best_of
-from ldtm_platform.fleet.native.epochs import Kernel
+from ldtm_platform.fleet.native.kernel import Kernel
 
 ROOT = Path(__file__).parents[3]
 AVX512 = "avx avx2 fma avx512f avx512dq avx512bw avx512vl"

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from ldtm_platform.fleet.dropout import DropoutStream
 from ldtm_platform.fleet.loop import Curve, TorchEpochs, batch_loss, train_network
-from ldtm_platform.fleet.native.epochs import Kernel, KernelEpochs
+from ldtm_platform.fleet.native.epochs import KernelEpochs
+from ldtm_platform.fleet.native.kernel import Kernel
 from ldtm_platform.fleet.native.library import Handle, RowState, Step
 from ldtm_platform.fleet.stacked.layout import Layout
 from ldtm_platform.models.ldtm.config import LdtmConfig

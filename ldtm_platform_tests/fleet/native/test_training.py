@@ -9,7 +9,7 @@ import torch
 from ldtm_platform.fleet.device import DeviceRefused
 from ldtm_platform.fleet.fit import fit_fleet
 from ldtm_platform.fleet.native.choice import find_kernel
-from ldtm_platform.fleet.native.epochs import Kernel
+from ldtm_platform.fleet.native.kernel import Kernel
 from ldtm_platform.fleet.native.library import Handle, RowState
 from ldtm_platform.fleet.predict import predict_fleet
 from ldtm_platform.fleet.results import FitResult, Fitted, Unfit
