@@ -35,3 +35,4 @@ def worker_running(
     finally:
         with suppress(ProcessLookupError):
             process.stop()
+        path.unlink(missing_ok=True)

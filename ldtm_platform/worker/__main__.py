@@ -4,6 +4,7 @@ The argument is the fingerprint of the settings of whoever starts it (agreement.
 business. It ends when the code or the universe has changed, to be started again.
 """
 
+import signal
 import sys
 from contextlib import suppress
 from functools import partial
@@ -29,5 +30,7 @@ def main(agreed: str) -> None:
 
 
 if __name__ == "__main__":
+    # Whoever started us in the background may have left it ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
         main(sys.argv[1])

@@ -44,7 +44,7 @@ class Terms:
 
     def refusal(self, question: Question) -> str | None:
         """Why a question is left to whoever asks; None for one that is answered."""
-        if question.code != self.code or not self.are_current():
+        if question.code != self.code:
             return "the code or the universe has changed since the worker was started"
         return None if question.settings == self.settings else "the settings are not those that the worker has"
 

@@ -16,6 +16,7 @@ import pytest
 
 from ldtm_platform.settings import Settings
 from ldtm_platform.worker import asking
+from ldtm_platform.worker.agreement import settings_print
 from ldtm_platform.worker.asking import ask
 from ldtm_platform.worker.messages import Answer, BadMessage, Declined, Question, receive_reply, send
 from ldtm_platform_tests.worker.desk import desk, said
@@ -166,7 +167,7 @@ def test_nothing_secret_is_said(settings: Settings, monkeypatch: pytest.MonkeyPa
     # Not even by a fingerprint that could be guessed at.
     monkeypatch.setenv("DB_PASSWORD", "hunter3")
     monkeypatch.setenv("LDTM_ALPACA_SECRET", "hunter3")
-    other = asking.settings_print(Settings(home=settings.home))
+    other = settings_print(Settings(home=settings.home))
     assert other.encode() in heard
 
 
