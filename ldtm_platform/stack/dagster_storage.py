@@ -4,15 +4,15 @@ dagster-postgres opens a connection for every statement and writes what a run pl
 103 tickers or 250 sessions that was half of the time. dagster.yaml names this class, so that every process has it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dagster import DagsterEventType, EventLogEntry
-from dagster._core.storage.config import PostgresStorageConfig
+from dagster import DagsterEventType, EventLogEntry, StringSource
+from dagster._config import UserConfigSchema
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.event_log import PostgresEventLogStorage
-from dagster_postgres.utils import create_pg_engine, pg_url_from_config
+from dagster_postgres.utils import create_pg_engine
 
 # A process keeps so many for each of the three stores, and opens more while it needs them: the server's limit is 200.
 KEPT_CONNECTIONS = 2
@@ -29,11 +29,16 @@ class KeptConnectionsStorage(DagsterPostgresStorage):
             store._engine = _engine(postgres_url)
 
     @classmethod
+    def config_type(cls) -> UserConfigSchema:
+        """The database's URL is all that dagster.yaml may say of it."""
+        return {"postgres_url": StringSource}
+
+    @classmethod
     def from_config_value(
-        cls, inst_data: ConfigurableClassData | None, config_value: PostgresStorageConfig
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> "KeptConnectionsStorage":
         """As Dagster makes it from dagster.yaml."""
-        return cls(pg_url_from_config(config_value), inst_data)
+        return cls(config_value["postgres_url"], inst_data)
 
 
 class PlansInBatches(PostgresEventLogStorage):
