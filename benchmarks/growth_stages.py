@@ -88,8 +88,8 @@ def features(universe: Universe) -> Callable[[], object]:
 def others(universe: Universe) -> Callable[[], object]:
     """Not measured: checkpoints, untrained, of the tickers that are not trained, registered as champions."""
     import torch
-    from untrained import untrained
 
+    from benchmarks.untrained import untrained
     from ldtm_platform.models.base import History
     from ldtm_platform.models.checkpoint import Manifest
     from ldtm_platform.models.ldtm.family import Ldtm

@@ -15,7 +15,7 @@ from ldtm_platform.stack.kept import KeptProcess, environment_without
 from ldtm_platform.stack.supervisor import READY_SECONDS, StackError, tail
 
 # The dashboard reads through its own role and asks nobody else.
-_NOT_ITS_BUSINESS = ("DB_", "DAGSTER_", "LDTM_ALPACA_", "LDTM_DATABASE_URL", "LDTM_DAGSTER_URL")
+NOT_ITS_BUSINESS = ("DB_", "DAGSTER_", "LDTM_ALPACA_", "LDTM_DATABASE_URL", "LDTM_DAGSTER_URL")
 
 
 class DashboardProcess(KeptProcess):
@@ -27,7 +27,7 @@ class DashboardProcess(KeptProcess):
             "dashboard",
             [sys.executable, "-m", "ldtm_platform.dashboard"],
             log=settings.home / "logs" / "dashboard.log",
-            environment=environment_without(settings, variables, _NOT_ITS_BUSINESS),
+            environment=environment_without(settings, variables, NOT_ITS_BUSINESS),
             say=say,
         )
 

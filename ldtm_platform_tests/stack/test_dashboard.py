@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from ldtm_platform.settings import Settings
-from ldtm_platform.stack.dashboard import _environment
+from ldtm_platform.stack.dashboard import NOT_ITS_BUSINESS
+from ldtm_platform.stack.kept import environment_without
 
 SECRETS = (
     "AZURE_CLIENT_SECRET",
@@ -25,6 +26,7 @@ NEEDED = ("LDTM_DASHBOARD_PASSWORD", "LDTM_READER_URL", "LLM_API_KEY", "PATH", "
 
 def test_it_gets_its_own_settings_and_nobody_elses_secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(os, "environ", dict.fromkeys((*SECRETS, *NEEDED), "x"))
-    given = _environment(Settings(home=tmp_path), {"DAGSTER_HOME": "x", "LDTM_UNIVERSE": "x"})
+    variables = {"DAGSTER_HOME": "x", "LDTM_UNIVERSE": "x"}
+    given = environment_without(Settings(home=tmp_path), variables, NOT_ITS_BUSINESS)
     assert set(given) - {"LDTM_SUPERVISOR"} >= {*NEEDED, "LDTM_UNIVERSE"}
     assert not {"DAGSTER_HOME", *SECRETS} & set(given)
