@@ -19,9 +19,10 @@ class KernelRefused(ValueError):
 def find_kernel(engine: CpuEngine, cache: Path) -> Kernel | None:
     """The kernel for an engine's name, compiled into `cache` on first use; None for PyTorch.
 
-    `auto` is float32, whose models are PyTorch's to the fifth digit, and PyTorch with a line in the log where there is
-    no compiler. bfloat16 is asked for by name until the whole fleet has shown that its models are as good
-    (docs/training-speed.md). Raises KernelRefused when an arithmetic was asked for by name and cannot be had.
+    `auto` is bfloat16 where the processor multiplies it, because over the whole fleet its models are as good
+    (docs/training-speed.md); else float32, whose models are PyTorch's to the fifth digit; and PyTorch with a line in the
+    log where there is no AVX-512 or no compiler. Raises KernelRefused when an arithmetic was asked for by name and
+    cannot be had.
     """
     if engine == "pytorch":
         return None
@@ -31,7 +32,8 @@ def find_kernel(engine: CpuEngine, cache: Path) -> Kernel | None:
         return None
     if engine == "bfloat16" and instructions != "avx512_bf16":
         _do_without(engine, "this processor has no avx512_bf16 (float32 would do)")
-    precision: KernelPrecision = "float32" if engine == "auto" else engine
+    fastest: KernelPrecision = "bfloat16" if instructions == "avx512_bf16" else "float32"
+    precision = fastest if engine == "auto" else engine
     try:
         return Kernel(built(instructions, cache), instructions, precision)
     except CannotBuild as reason:

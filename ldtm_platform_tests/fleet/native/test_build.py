@@ -102,6 +102,17 @@ def test_what_the_processor_lacks_is_refused_when_it_is_asked_for_by_name(
         find_kernel(engine, tmp_path)
 
 
+@pytest.mark.parametrize(("instructions", "precision"), [("avx512_bf16", "bfloat16"), ("avx512", "float32")])
+def test_bfloat16_trains_where_the_processor_multiplies_it(
+    instructions: InstructionSet, precision: str, tmp_path: Path, compiler: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler.write_text(FAKE.format(seconds=0))
+    monkeypatch.setattr(choice, "instruction_set", lambda: instructions)
+    kernel = find_kernel("auto", tmp_path)
+    assert kernel is not None
+    assert (kernel.instructions, kernel.precision) == (instructions, precision)
+
+
 def test_arm_and_older_processors_train_in_pytorch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "instruction_set", lambda: None)
     assert find_kernel("auto", tmp_path) is None
