@@ -81,26 +81,6 @@ def dashboard_of(home: Home) -> psutil.Process:
     return found
 
 
-def test_the_ui_answers_a_second_up_is_refused_and_ctrl_c_leaves_nothing_running(home: Home) -> None:
-    with up(home) as process:
-        assert "dagster_version" in answer(home)
-        assert health(home)["freshness"]["state"] == "empty"
-        # It reads as its own role, and has nobody else's door.
-        assert health(home)["wall"] == {"state": "ok"}
-        doors = ("DB_", "DAGSTER_", "LDTM_DATABASE_URL", "LDTM_DAGSTER_URL")
-        assert not [name for name in dashboard_of(home).environ() if name.startswith(doors)]
-        assert home.postgres.is_running()
-        second = home.ldtm("up")
-        assert second.code == 2
-        assert second.err == f"ldtm: the platform of {home.path} is up already; `ldtm down` stops it\n"
-        # It did not take the first one's database with it.
-        assert home.postgres.is_running()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
-    assert processes(home) == []
-    assert not home.postgres.is_running()
-
-
 def kill_the_dashboard(home: Home, supervisor: "subprocess.Popen[str]") -> None:
     """It is told and started again."""
     killed = dashboard_of(home)
@@ -114,24 +94,45 @@ def kill_the_dashboard(home: Home, supervisor: "subprocess.Popen[str]") -> None:
     assert dashboard_of(home).pid != killed.pid
 
 
-def test_after_a_kill_it_comes_up_again_and_down_stops_it_from_elsewhere(home: Home) -> None:
+@pytest.mark.timeout(600)
+def test_it_answers_alone_mends_its_dashboard_comes_up_after_a_kill_and_ctrl_c_leaves_nothing_running(
+    home: Home,
+) -> None:
     with up(home) as process:
+        assert "dagster_version" in answer(home)
+        assert health(home)["freshness"]["state"] == "empty"
+        # It reads as its own role, and has nobody else's door.
+        assert health(home)["wall"] == {"state": "ok"}
+        doors = ("DB_", "DAGSTER_", "LDTM_DATABASE_URL", "LDTM_DAGSTER_URL")
+        assert not [name for name in dashboard_of(home).environ() if name.startswith(doors)]
+        assert home.postgres.is_running()
+        second = home.ldtm("up")
+        assert second.code == 2
+        assert second.err == f"ldtm: the platform of {home.path} is up already; `ldtm down` stops it\n"
+        # It did not take the first one's database with it.
+        assert home.postgres.is_running()
+        kill_the_dashboard(home, process)
         process.kill()
     assert processes(home) != []
     with up(home) as process:
         assert "dagster_version" in answer(home)
-        kill_the_dashboard(home, process)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    assert processes(home) == []
+    assert not home.postgres.is_running()
+    down = home.ldtm("down")
+    assert (down.code, down.out) == (0, "nothing was running\n")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_down_stops_it_from_elsewhere_and_ends_what_a_killed_one_left_running(home: Home) -> None:
+    with up(home) as process:
         down = home.ldtm("down")
         assert (down.code, down.out) == (0, "stopped\n")
         assert process.wait(10) == 0
     assert processes(home) == []
     assert not home.postgres.is_running()
-    again = home.ldtm("down")
-    assert (again.code, again.out) == (0, "nothing was running\n")
-
-
-@pytest.mark.slow
-def test_down_ends_what_a_killed_up_left_running(home: Home) -> None:
     with up(home) as process:
         process.kill()
     assert home.ldtm("down").out == "stopped\n"

@@ -22,6 +22,7 @@ def assert_same_tables(found: sa.Engine, expected: sa.Engine) -> None:
     assert query(found, "SELECT 1 FROM ldtm_daily_snapshots WHERE source_run_log_id IS NULL") == []
 
 
+@pytest.mark.timeout(600)
 def test_killed_in_ingest_training_predictions_snapshots_and_fill_back(engine: sa.Engine) -> None:
     with quick_home() as home, database_of(home) as database:
         run_uninterrupted(engine, home, trained_through=TRAINED_THROUGH, first=FIRST)
