@@ -130,7 +130,7 @@ def _prove(answer: Answer, model: Obedient) -> None:
         assert "do not rely on them" in answer.checked.verdict
 
 
-@pytest.mark.parametrize("count", [120, pytest.param(1_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [120, pytest.param(1_000, marks=[pytest.mark.slow, pytest.mark.timeout(1_200)])])
 def test_nothing_gives_way(
     database: tuple[sa.Engine, sa.Engine], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, count: int
 ) -> None:
