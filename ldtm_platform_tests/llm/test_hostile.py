@@ -131,7 +131,10 @@ def _prove(answer: Answer, model: Obedient) -> None:
 
 
 # Every template for two tickers; and the thousand.
-@pytest.mark.parametrize("count", [2 * len(TEMPLATES), pytest.param(1_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "count",
+    [2 * len(TEMPLATES), pytest.param(1_000, marks=[pytest.mark.slow, pytest.mark.timeout(1_200)])],
+)
 def test_nothing_gives_way(
     database: tuple[sa.Engine, sa.Engine], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, count: int
 ) -> None:

@@ -219,7 +219,7 @@ def _errors(view: View, horizon: str, history: pl.DataFrame) -> Component:
     title = f"{TITLES[horizon]}: error beside tomorrow-is-today"
     steps = STEPS[horizon]
     if n // steps < tiles.ENOUGH:
-        kind = "matured" if steps == 1 else f"independent {NAMES[horizon]}"
+        kind = "matured" if steps == 1 else f"independent {NAMES[horizon].replace(' ', '-')}"
         return graphs.without_graph(title, tiles.not_enough(n // steps, of=f"{kind} forecast"))
     overlap = f" {n} forecasts of {steps} sessions overlap and count as {n // steps}." if steps > 1 else ""
     note = html.Span(
