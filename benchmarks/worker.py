@@ -93,6 +93,8 @@ def _supervisor(variables: Mapping[str, str]) -> Iterator[None]:
             time.sleep(0.1)
         yield
         (worker,) = psutil.Process(process.pid).children()
+        if worker.status() == psutil.STATUS_ZOMBIE:
+            raise SystemExit("the worker ended: was the code changed while it was measured?")
         print(f"the worker's memory: {worker.memory_info().rss / 2**20:,.0f} MiB")
 
 
