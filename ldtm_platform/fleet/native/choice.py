@@ -20,8 +20,8 @@ def find_kernel(engine: CpuEngine, cache: Path) -> Kernel | None:
     """The kernel for an engine's name, compiled into `cache` on first use; None for PyTorch.
 
     `auto` is bfloat16 where the processor multiplies it, because over the whole fleet its models are as good
-    (docs/training-speed.md); else float32, whose models are PyTorch's to the fifth digit; and PyTorch with a line in the
-    log where there is no AVX-512 or no compiler. Raises KernelRefused when an arithmetic was asked for by name and
+    (docs/training-speed.md); else float32, whose models are PyTorch's to the fifth digit; and PyTorch where there is no
+    AVX-512 or, with a line in the log, no compiler. Raises KernelRefused when an arithmetic was asked for by name and
     cannot be had.
     """
     if engine == "pytorch":
