@@ -22,8 +22,8 @@ from ldtm_platform_tests.fleet.stacks import candidates
 
 CONFIG = LdtmConfig(hidden=32, head_hidden=8, max_epochs=5)
 SPECIFIED = LdtmConfig(max_epochs=5)
-# Relative to the largest of a parameter's gradients; bfloat16 has eight bits.
-TOLERANCE = {"float32": 3e-6, "bfloat16": 2e-2}
+# Relative to the largest of a parameter's gradients, small where there is one example; bfloat16 has eight bits.
+TOLERANCE = {"float32": 1e-5, "bfloat16": 2e-2}
 
 
 def batch_of(examples: int, window: int, *, seed: int = 0) -> Batch:
