@@ -35,7 +35,7 @@ test: install ## The whole suite
 test-slow: install ## The tests that take minutes
 	@$(BIN)/python -m pytest -m slow -n 1
 
-bench: install ## What was promised of speed and memory beside what this machine does: an hour at most; ONLY=upsert
+bench: install ## What was promised of speed and memory beside what this machine does: 95 minutes at most; ONLY=upsert
 	@$(BIN)/python -m benchmarks $(ONLY)
 
 lint: install ## Style

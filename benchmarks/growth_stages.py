@@ -22,6 +22,7 @@ from ldtm_platform.stages.outcome import Outcome, Result
 
 # The fewest sessions that leave enough feature rows to train on, some being lost to halts.
 END = date(2023, 12, 29)
+KERNELS = Path(tempfile.gettempdir()) / "ldtm-benchmark-kernel"
 START = session_offset(END, -325)
 NEXT = session_offset(END, 1)
 
@@ -128,7 +129,7 @@ def training(universe: Universe) -> Callable[[], object]:
         device="cpu",
         keep=5,
         cpu_engine="bfloat16",
-        cache=Path(tempfile.gettempdir()) / "ldtm-benchmark-kernel",
+        cache=KERNELS,
     )
     try:
         plan.kernel()  # compiled before the clock starts
@@ -141,10 +142,12 @@ def training(universe: Universe) -> Callable[[], object]:
 
 def forecasts(universe: Universe) -> Callable[[], object]:
     """Forecast a session, from checkpoints on disk to the ledger."""
+    from ldtm_platform.fleet.serving import serving_family
     from ldtm_platform.models.store import CheckpointStore
     from ldtm_platform.stages.predictions import SessionForecaster
 
-    forecaster = SessionForecaster(universe.engine, CheckpointStore(universe.home / "models"))
+    champions = serving_family("ldtm", "auto", KERNELS)
+    forecaster = SessionForecaster(universe.engine, CheckpointStore(universe.home / "models"), champions)
     return lambda: forecaster.forecast(END, universe.tickers)
 
 

@@ -44,8 +44,8 @@ def main() -> None:
         some = tickers[: options.processes]
         _require_equal([_plain(folder, versions[each], each)[0] for each in some], _fleet(folder, cache, *some))
         share = len(tickers) / options.processes
-        apart = best_of(1, lambda: [_plain(folder, versions[each], each) for each in some]) * share
-        ours = best_of(1, lambda: [_fleet(folder, cache, each) for each in some]) * share
+        apart = best_of(3, lambda: [_plain(folder, versions[each], each) for each in some]) * share
+        ours = best_of(3, lambda: [_fleet(folder, cache, each) for each in some]) * share
         cold = best_of(3, lambda: _fleet(folder, cache))
         loop = best_of(3, lambda: [_one_by_one(folder, history, versions) for history in histories])
         torch_models = {ticker: FAMILY.model(CheckpointStore(folder).load(v).weights) for ticker, v in versions.items()}

@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
+from ldtm_platform.fleet.serving import serving_family
+from ldtm_platform.models.registry import CHAMPION_FAMILY
 from ldtm_platform.models.store import CheckpointStore
 from ldtm_platform.settings import Settings, load_settings
 from ldtm_platform.sources.renamed import RenamedSource
@@ -18,6 +20,7 @@ from ldtm_platform.sources.simulated import SimulatedSource
 from ldtm_platform.stages.confidence import score_sessions
 from ldtm_platform.stages.features import engineer_tickers
 from ldtm_platform.stages.market_data import ingest_tickers
+from ldtm_platform.stages.predictions import SessionForecaster
 from ldtm_platform.stages.signal import signal_sessions
 from ldtm_platform.stages.snapshots import fill_back_through, write_session_snapshots
 from ldtm_platform.universe import Universe, load_universe
@@ -64,10 +67,9 @@ def _ingest(engine: sa.Engine, settings: Settings, universe: Universe) -> None:
 
 
 def _forecast(engine: sa.Engine, settings: Settings, tickers: list[str]) -> None:
-    # Imports torch, which the asset imports at this point too.
-    from ldtm_platform.stages.predictions import SessionForecaster
-
-    SessionForecaster(engine, CheckpointStore(settings.home / "models")).forecast(settings.latest_session(), tickers)
+    champions = serving_family(CHAMPION_FAMILY, settings.cpu_engine, settings.cache)
+    forecaster = SessionForecaster(engine, CheckpointStore(settings.home / "models"), champions)
+    forecaster.forecast(settings.latest_session(), tickers)
 
 
 if __name__ == "__main__":

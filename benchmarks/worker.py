@@ -1,7 +1,7 @@
 """What `ldtm infer` takes from the terminal: in a process of its own (the kernel, or PyTorch), and by the worker.
 
-    python benchmarks/worker.py
-    python benchmarks/worker.py --tickers 20 --json out.json
+    python -m benchmarks.worker
+    python -m benchmarks.worker --tickers 20 --json out.json
 
 A home of its own with simulated prices and one epoch of training; every way is the whole command, with its Dagster run.
 """
@@ -19,7 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-from report import report
+
+from benchmarks.report import report
 
 LDTM = (sys.executable, "-c", "from ldtm_platform.cli.app import main; main()")
 SUPERVISOR = """

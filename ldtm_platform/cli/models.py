@@ -21,14 +21,17 @@ OneTicker = Annotated[str, typer.Option("--ticker", help="The ticker")]
 def cards(as_json: JsonOption = False) -> None:
     """The model card of every ticker: last trained, epochs, losses, skill against "tomorrow is today"."""
     from ldtm_platform.warehouse import reads
+    from ldtm_platform.warehouse.provenance import provenance
 
     with workbench(as_json=as_json) as bench:
-        frame = reads.model_cards(bench.engine)
+        frame, made_up = reads.model_cards(bench.engine), provenance(bench.engine).simulated
     if as_json:
         print(json.dumps(frame.rows(named=True), default=str))
     else:
         show(_brief(frame), empty="no model yet: `ldtm train --all`")
         print('\nnext_day to total: skill on the test part, 1 - loss / loss of "tomorrow is today"; below 0 is worse')
+        if made_up:
+            print(f"trained on simulated prices: {', '.join(sorted(made_up))}")
 
 
 def rollback(ticker: OneTicker) -> None:

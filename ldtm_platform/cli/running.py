@@ -40,7 +40,7 @@ class Workbench:
             from ldtm_platform.definitions import defs
 
         self.settings = settings
-        self.engine = sa.create_engine(os.environ["LDTM_DATABASE_URL"])
+        self.engine = sa.create_engine(os.environ["LDTM_DATABASE_URL"], pool_pre_ping=True)
         self.instance = dg.DagsterInstance.get()
         self._defs: dg.Definitions = defs
         self._as_json = as_json

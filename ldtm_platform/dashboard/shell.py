@@ -44,7 +44,7 @@ INDEX = """<!DOCTYPE html>
 <body>
 {%app_entry%}
 <noscript><p class="state">The dashboard needs JavaScript. The same figures are in <code>ldtm status</code>,
-<code>ldtm signals</code> and <code>ldtm accuracy</code>.</p></noscript>
+<code>ldtm cards</code> and the <a href="/api/v1/docs">JSON API</a>.</p></noscript>
 <footer>{%config%}{%scripts%}{%renderer%}</footer>
 </body>
 </html>"""

@@ -27,8 +27,9 @@ _LEVEL = 5
 
 @dataclass(frozen=True)
 class _File:
-    """A file as it is served: its body, compressed where that helps."""
+    """A file as it is served: its body, compressed where that helps, and the address under which it was read."""
 
+    address: bytes
     body: bytes
     is_compressed: bool
     etag: str
@@ -44,14 +45,20 @@ def kept(app: ASGIApp) -> ASGIApp:
             await app(scope, receive, send)
             return
         # Every fingerprint leads to the one file: what is kept must not grow with what is asked for.
-        name, lasts = check_fingerprint(scope["path"])
+        name, has_fingerprint = check_fingerprint(scope["path"])
+        address = scope["path"].encode() + b"?" + scope["query_string"]
         if name not in files:
             asked = await _asked(app, scope, receive)
             if asked.status_code != 200:
                 await asked(scope, receive, send)
                 return
-            files[name] = await asyncio.to_thread(_packed, bytes(asked.body), asked.headers.get("content-type", ""))
-        lasts = lasts or scope["query_string"].startswith(b"m=")
+            files[name] = await asyncio.to_thread(
+                _packed, address, bytes(asked.body), asked.headers.get("content-type", "")
+            )
+        # After an upgrade under our feet Dash tells pages the new file's fingerprint: what we have kept is the old one.
+        # Plotly's is that of the package, whose bundle we do not serve.
+        stamped = (has_fingerprint or scope["query_string"].startswith(b"m=")) and name != PLOTLY_ADDRESS
+        lasts = stamped and files[name].address == address
         await _answer(files[name], Headers(scope=scope), lasts=lasts)(scope, receive, send)
 
     return serve
@@ -80,11 +87,11 @@ async def _asked(app: ASGIApp, scope: Scope, receive: Receive) -> Response:
     return told
 
 
-def _packed(body: bytes, media_type: str) -> _File:
+def _packed(address: bytes, body: bytes, media_type: str) -> _File:
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     if media_type.startswith(_COMPRESSIBLE):
-        return _File(gzip.compress(body, _LEVEL, mtime=0), True, etag, media_type)
-    return _File(body, False, etag, media_type)
+        return _File(address, gzip.compress(body, _LEVEL, mtime=0), True, etag, media_type)
+    return _File(address, body, False, etag, media_type)
 
 
 def _answer(file: _File, asked: Headers, *, lasts: bool) -> Response:

@@ -56,7 +56,7 @@ def ldtm_predictions(
 
 
 def _forecaster(database: Database, models: ModelStore, run_id: str) -> SessionForecaster:
-    return SessionForecaster(database.engine(), models.store(), run_id, models.champions(), models.warm())
+    return SessionForecaster(database.engine(), models.store(), models.champions(), run_id, models.warm())
 
 
 class TickerForecasts(dg.Config):

@@ -18,6 +18,7 @@ from ldtm_platform.resources.progress import Pace, Progress, Stage
 from ldtm_platform.settings import load_settings
 from ldtm_platform.stack.slots import GPU_POOL
 from ldtm_platform.warehouse import reads
+from ldtm_platform.warehouse.provenance import provenance
 
 KEY = dg.AssetKey("ldtm_checkpoints")
 KIND = {"ldtm/kind": "retrain"}
@@ -121,7 +122,8 @@ def _noting(context: dg.OpExecutionContext | dg.AssetExecutionContext, stage: St
 @dg.asset_check(asset=ldtm_checkpoints)
 def models_beat_tomorrow_is_today(database: Database) -> dg.AssetCheckResult:
     """Every champion has skill on its own test part: a loss below persistence's. Most daily price models have none."""
-    cards = reads.model_cards(database.engine()).filter(pl.col("skill").is_not_null())
+    engine = database.engine()
+    cards = provenance(engine).poolable(reads.model_cards(engine).filter(pl.col("skill").is_not_null()))
     skill = cards.select("ticker", test_skill=pl.col("skill").str.json_path_match("$.test.total").cast(pl.Float64))
     without = skill.filter(~(pl.col("test_skill") > 0)).sort("test_skill").rows(named=True)
     return opinion(without, f"champions without skill among {cards.height}")

@@ -158,6 +158,7 @@ class ModelCardRow(Row):
     inference_sec: Seconds | None
     last_training_status: str | None
     last_training_message: str | None
+    is_simulated: bool
 
 
 class HeadlineRow(Row):

@@ -87,7 +87,7 @@ def model_cards(engine: sa.Engine, args: shapes.ModelCardsArgs) -> shapes.ModelC
         pl.col("skill").str.json_path_match(f"$.test.{part}").cast(pl.Float64).alias(f"test_skill_{part}")
         for part in (*HORIZONS, "total")
     ]
-    found = _of(reads.model_cards(engine), args).with_columns(skill)
+    found = _of(reads.model_cards(engine), args).with_columns(*skill, is_simulated=_is_simulated(engine))
     return shapes.ModelCards(
         source="ldtm_model_cards",
         as_of=_newest(found, "trained_through"),

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from prometheus_client.core import GaugeMetricFamily
 
 from ldtm_platform.warehouse import reads, remembered, scraped
+from ldtm_platform.warehouse.provenance import provenance
 
 _STAGES = {
     "bars": "last_bar",
@@ -66,7 +67,7 @@ def skill(engine: sa.Engine) -> Iterator[GaugeMetricFamily]:
 
 def models(engine: sa.Engine) -> Iterator[GaugeMetricFamily]:
     """Champions, and those whose test part shows no skill."""
-    cards = reads.model_cards(engine).filter(pl.col("version").is_not_null())
+    cards = provenance(engine).poolable(reads.model_cards(engine).filter(pl.col("version").is_not_null()))
     total = cards["skill"].str.json_path_match("$.test.total").cast(pl.Float64)
     yield _gauge("ldtm_champions", "Tickers that have a champion", (), cards.height)
     without = int((total <= 0).sum())

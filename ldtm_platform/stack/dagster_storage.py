@@ -14,19 +14,20 @@ from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.event_log import PostgresEventLogStorage
 from dagster_postgres.utils import create_pg_engine
 
-# A process keeps so many for each of the three stores, and opens more while it needs them: the server's limit is 200.
+# An instance keeps so many, opens more while it needs them, and closes them when it is disposed of.
 KEPT_CONNECTIONS = 2
 OVERFLOW = 20
 
 
 class KeptConnectionsStorage(DagsterPostgresStorage):
-    """The three stores, each on an engine that keeps its connections; a server that was restarted is no trouble."""
+    """The three stores on one engine that keeps its connections; a server that was restarted is no trouble."""
 
     def __init__(self, postgres_url: str, inst_data: ConfigurableClassData | None = None) -> None:
         super().__init__(postgres_url, inst_data=inst_data)
         self._event_log_storage = PlansInBatches(postgres_url)
+        engine = _engine(postgres_url)
         for store in (self._run_storage, self._event_log_storage, self._schedule_storage):
-            store._engine = _engine(postgres_url)
+            store._engine = engine
 
     @classmethod
     def config_type(cls) -> UserConfigSchema:
@@ -57,6 +58,11 @@ class PlansInBatches(PostgresEventLogStorage):
             self._store_asset_event_tags(connection, events, ids)
             for event, at in newest.values():
                 self._store_asset_event(connection, event, at)
+
+    def dispose(self) -> None:
+        """Close what is kept. Sensors have an instance a tick, whose connections nobody would miss or close."""
+        super().dispose()
+        self._engine.dispose()
 
 
 def _ids() -> Any:  # noqa: ANN401 - a column of Dagster's own table

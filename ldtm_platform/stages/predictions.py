@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from ldtm_platform.fleet.predict import NoForecast, predict_fleet
 from ldtm_platform.models.base import Forecast, Model, ModelFamily, UnusableWeights
 from ldtm_platform.models.persistence import Persistence
-from ldtm_platform.models.registry import CHAMPION_FAMILY, model_family
+from ldtm_platform.models.registry import CHAMPION_FAMILY
 from ldtm_platform.models.store import CheckpointDamaged, CheckpointStore
 from ldtm_platform.models.warm import WarmModels
 from ldtm_platform.stages.batches import batches
@@ -56,8 +56,8 @@ class SessionForecaster:
 
     engine: sa.Engine
     store: CheckpointStore
+    family: ModelFamily
     run_id: str | None = None
-    family: ModelFamily = field(default_factory=lambda: model_family(CHAMPION_FAMILY))
     warm: WarmModels = field(default_factory=WarmModels)
 
     def forecast(self, session: date, tickers: Sequence[str]) -> SessionForecast:

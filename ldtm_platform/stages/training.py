@@ -148,7 +148,8 @@ def train_tickers(
     After every epoch, `note` is told who still trains, the best losses and the time left.
 
     A ticker that has a sound checkpoint of the same data, settings, seed and code is not trained again, as that would
-    give the same model: a run that was killed goes on where it stopped, and registers what the killed one had saved.
+    give the same model, but for how another arithmetic rounds: a run that was killed goes on where it stopped, and
+    registers what the killed one had saved.
     """
     family = Ldtm(LdtmConfig(max_epochs=plan.epochs))
     registry = _Registry(engine, store, plan.keep, run_id)
@@ -167,7 +168,7 @@ def train_tickers(
             else:
                 progress.leave_out()
                 registry.register(known)
-                yield _made(known, "unchanged", "trained before on the same data with the same settings")
+                yield _made(known, "unchanged", f"trained before on the same data, same settings ({known.device})")
         with closing(_fitted(family, waiting, plan, kernel, progress.telling(note))) as results:
             for result in results:
                 progress.finish(result.ticker)

@@ -8,13 +8,17 @@ from ldtm_platform.warehouse.frames import selected
 # A run of the whole universe has a row a ticker: so many rows are the runs of about two months.
 _NEWEST_ROWS = 6_000
 
-# A replay of a year has 26,000 rows of forecasts: trainings are looked up beside them, the newest of each ticker.
+# A replay of a year has 26,000 rows of forecasts: the newest training of each ticker is looked up beside them.
 _RUNS = f"""
-WITH newest AS (
+WITH last_trained AS (
+    SELECT max(id) AS id FROM ldtm_run_log WHERE mode = 'train' GROUP BY ticker
+), newest AS (
     SELECT * FROM ldtm_run_log WHERE id > (SELECT max(id) FROM ldtm_run_log) - {_NEWEST_ROWS}
     UNION
-    SELECT * FROM ldtm_run_log
-    WHERE id IN (SELECT max(id) FROM ldtm_run_log WHERE mode = 'train' GROUP BY ticker)
+    SELECT * FROM ldtm_run_log WHERE id IN (SELECT id FROM last_trained)
+    UNION
+    SELECT * FROM ldtm_run_log WHERE mode = 'train'
+        AND dagster_run_id IN (SELECT dagster_run_id FROM ldtm_run_log JOIN last_trained USING (id))
 )
 SELECT max(run_at) AS ended_at, mode, min(run_date) AS first_session, max(run_date) AS last_session,
        count(DISTINCT run_date) AS sessions, count(DISTINCT ticker) AS tickers,

@@ -27,6 +27,7 @@ def main(agreed: str) -> None:
     with listening(socket_path(settings.home)) as server:
         while terms.are_current():
             answer_next(server, terms.refusal, partial(answer, bench))
+    print("the code or the universe has changed: ending, to be started again", flush=True)
 
 
 if __name__ == "__main__":

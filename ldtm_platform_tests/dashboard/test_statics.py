@@ -53,7 +53,10 @@ def test_every_fingerprint_is_the_one_file_and_what_is_no_file_stays_none(client
     address = next(each for each in scripts_of(client) if "dash_renderer" in each)
     other = re.sub(r"\.v[\w-]+m\d+\.", ".v0m1.", address)
     assert other != address
-    assert client.get(other).headers["etag"] == client.get(address).headers["etag"]
+    kept, newer = client.get(address), client.get(other)
+    assert newer.headers["etag"] == kept.headers["etag"]
+    # The fingerprint of a file that we do not have yet: it must not be remembered by the one that we have.
+    assert (kept.headers["cache-control"], newer.headers["cache-control"]) == (LASTING, "no-cache")
     for missing in ("/assets/none.js", "/assets/%2e%2e/server.py", "/_dash-component-suites/dash/none.js"):
         for _ in range(2):
             assert client.get(missing).status_code >= 400, missing

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
+from ldtm_platform.models.ldtm.family import Ldtm
 from ldtm_platform.models.store import CheckpointStore
 from ldtm_platform.prices.ingest import ingest
 from ldtm_platform.prices.listing import ASK_AGAIN, DENIED_SESSIONS, SILENT_SESSIONS
@@ -153,7 +154,7 @@ def test_it_comes_back_when_bars_come_back(listed: sa.Engine) -> None:
 def test_no_alarm_no_model_no_forecast_and_its_targets_are_ended(engine: sa.Engine, tmp_path: Path) -> None:
     bring_up(engine, FLEET, through=LAST)
     train(engine, tmp_path, FLEET, through=LAST)
-    SessionForecaster(engine, CheckpointStore(tmp_path)).forecast(LAST, FLEET)
+    SessionForecaster(engine, CheckpointStore(tmp_path), Ldtm()).forecast(LAST, FLEET)
     write_session_snapshots(engine, LAST)
     through = after(12)
     evening(engine, Delisting(), through)
@@ -161,7 +162,7 @@ def test_no_alarm_no_model_no_forecast_and_its_targets_are_ended(engine: sa.Engi
 
     trained = train(engine, tmp_path, FLEET, through=through)
     assert (trained["NVDA"].result, trained["NVDA"].state) == (Result.SKIPPED, "delisted")
-    forecast = SessionForecaster(engine, CheckpointStore(tmp_path)).forecast(through, FLEET)
+    forecast = SessionForecaster(engine, CheckpointStore(tmp_path), Ldtm()).forecast(through, FLEET)
     assert forecast.without["NVDA"][0] == "skipped"
     assert "delisted: NVDA has no bar since 2024-06-28" in forecast.without["NVDA"][1]
     write_session_snapshots(engine, through)
@@ -184,7 +185,7 @@ def test_the_past_of_a_delisted_ticker_can_still_be_replayed(engine: sa.Engine, 
     bring_up(engine, FLEET, through=LAST)
     evening(engine, Delisting(), after(12))
     assert train(engine, tmp_path, ["NVDA"], through=LAST)["NVDA"].state == "ok"
-    assert SessionForecaster(engine, CheckpointStore(tmp_path)).forecast(LAST, FLEET).forecast == 1
+    assert SessionForecaster(engine, CheckpointStore(tmp_path), Ldtm()).forecast(LAST, FLEET).forecast == 1
 
 
 class Delisting(MarketDataSource):

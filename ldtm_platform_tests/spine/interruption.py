@@ -8,6 +8,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from ldtm_platform.models.ldtm.family import Ldtm
 from ldtm_platform.models.store import CheckpointStore
 from ldtm_platform.sessions import sessions_between
 from ldtm_platform.settings import load_settings
@@ -32,7 +33,7 @@ def run_uninterrupted(engine: sa.Engine, home: Home, *, trained_through: date, f
     ingest(engine, tickers, source=simulated(universe))
     features(engine, tickers)
     train(engine, store, tickers, through=trained_through)
-    forecaster = SessionForecaster(engine, CheckpointStore(store))
+    forecaster = SessionForecaster(engine, CheckpointStore(store), Ldtm())
     sessions = sessions_between(first, END + timedelta(days=1))
     for session in sessions:
         forecaster.forecast(session, tickers)

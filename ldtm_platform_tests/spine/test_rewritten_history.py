@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 import sqlalchemy as sa
 
+from ldtm_platform.models.ldtm.family import Ldtm
 from ldtm_platform.models.store import CheckpointStore
 from ldtm_platform.postgres.server import Connection
 from ldtm_platform.sessions import sessions_between
@@ -46,7 +47,7 @@ def ingest(engine: sa.Engine, source: MarketDataSource, tickers: Sequence[str], 
 
 
 def forecast(engine: sa.Engine, store: Path, sessions: Sequence[date], tickers: Sequence[str]) -> None:
-    forecaster = SessionForecaster(engine, CheckpointStore(store))
+    forecaster = SessionForecaster(engine, CheckpointStore(store), Ldtm())
     for session in sessions:
         assert forecaster.forecast(session, tickers).forecast == len(tickers)
         write_session_snapshots(engine, session)

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
+from ldtm_platform.models.ldtm.family import Ldtm
 from ldtm_platform.models.store import CheckpointStore
 from ldtm_platform.postgres.server import Connection
 from ldtm_platform.sources.base import MarketDataSource
@@ -85,7 +86,7 @@ def forget_after(engine: sa.Engine, session: date) -> None:
 
 
 def forecasts(engine: sa.Engine, store: Path, market: Market, session: date) -> list[dict[str, object]]:
-    SessionForecaster(engine, CheckpointStore(store)).forecast(session, market.tickers)
+    SessionForecaster(engine, CheckpointStore(store), Ldtm()).forecast(session, market.tickers)
     return query(
         engine,
         "SELECT ticker, family, model_version, horizon, run_date_close, predicted_close, data_hash, price_basis"

@@ -1,6 +1,7 @@
 """Dagster's storage: the same events as upstream stores, over connections that are kept."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,6 +99,30 @@ def test_a_plan_takes_a_few_connections_and_not_one_an_event(
     before = connections()
     planned_run(instance)
     assert connections() - before <= 6
+
+
+def test_an_instance_that_is_left_leaves_no_connection(
+    instance: dg.DagsterInstance, admin: sa.Engine, database: str
+) -> None:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = :name"
+
+    def connections() -> int:
+        with admin.connect() as connection:
+            return int(connection.execute(sa.text(query), {"name": database}).scalar_one())
+
+    before = connections()
+    made = [dg.DagsterInstance.from_ref(instance.get_ref()) for _ in range(3)]
+    for each in made:
+        with each:
+            each.get_runs()
+            each.get_asset_keys()
+            assert connections() > before
+    # A server process ends a moment after its client has hung up.
+    for _ in range(100):
+        if connections() == before:
+            break
+        time.sleep(0.05)
+    assert connections() == before
 
 
 def test_connections_that_the_server_has_closed_are_made_anew(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from ldtm_platform.models.ldtm.family import Ldtm
 from ldtm_platform.models.store import CheckpointStore
 from ldtm_platform.postgres.server import Connection
 from ldtm_platform.stages import batches as batches_module
@@ -31,7 +32,7 @@ def replay(engine: sa.Engine, store: Path) -> dict[str, list[str]]:
     """Features, models and forecasts of the fleet; what stands in the tables then."""
     bring_up(engine, FLEET)
     train(engine, store, FLEET, through=MAY)
-    forecast = SessionForecaster(engine, CheckpointStore(store)).forecast(JUNE_3, FLEET)
+    forecast = SessionForecaster(engine, CheckpointStore(store), Ldtm()).forecast(JUNE_3, FLEET)
     assert (forecast.forecast, list(forecast.without)) == (2, ["ARM"])
     return {table: contents(engine, table) for table in ("engineered_features", "model_versions", "ldtm_predictions")}
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from ldtm_platform.models.ldtm.family import Ldtm
 from ldtm_platform.models.store import CheckpointStore
 from ldtm_platform.sessions import NEW_YORK, session_offset, session_open, sessions_between
 from ldtm_platform.stages.predictions import NoBarsForSession, SessionForecast, SessionForecaster
@@ -21,7 +22,7 @@ JUNE_3 = date(2024, 6, 3)
 
 
 def forecast(engine: sa.Engine, store: Path, session: date, tickers: tuple[str, ...] = FLEET) -> SessionForecast:
-    return SessionForecaster(engine, CheckpointStore(store), "run").forecast(session, tickers)
+    return SessionForecaster(engine, CheckpointStore(store), Ldtm(), "run").forecast(session, tickers)
 
 
 def ledger(engine: sa.Engine, family: str = "ldtm") -> list[dict[str, object]]:
@@ -156,7 +157,7 @@ def test_forecasts_of_many_sessions_are_those_of_each_alone(engine: sa.Engine, t
     bring_up(engine, FLEET)
     train(engine, tmp_path, FLEET, through=MAY)
     sessions = sessions_between(JUNE_3, date(2024, 6, 8))
-    forecaster = SessionForecaster(engine, CheckpointStore(tmp_path))
+    forecaster = SessionForecaster(engine, CheckpointStore(tmp_path), Ldtm())
     for session in reversed(sessions):
         forecaster.forecast(session, FLEET)
     together = {(r["run_date"], r["ticker"], r["horizon"]): r["predicted_close"] for r in ledger(engine)}

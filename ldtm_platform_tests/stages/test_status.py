@@ -6,6 +6,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from ldtm_platform.models.ldtm.family import Ldtm
 from ldtm_platform.models.store import CheckpointStore
 from ldtm_platform.stages.predictions import SessionForecaster
 from ldtm_platform.stages.snapshots import write_session_snapshots
@@ -33,7 +34,7 @@ def test_each_stage_that_is_behind_is_named_with_the_command_that_mends_it(engin
     assert problems(engine) == [Problem("3 tickers: not trained: AMGN, ARM, NVDA", f"ldtm train {every}")]
     train(engine, tmp_path, FLEET)
     assert problems(engine) == [Problem("2 tickers: no forecast of 2024-07-31: AMGN, NVDA", "ldtm pipeline")]
-    SessionForecaster(engine, CheckpointStore(tmp_path)).forecast(END, FLEET)
+    SessionForecaster(engine, CheckpointStore(tmp_path), Ldtm()).forecast(END, FLEET)
     write_session_snapshots(engine, END)
 
     done = platform_status(engine, FLEET, END)
@@ -74,7 +75,7 @@ def test_targets_that_passed_without_a_bar_are_counted(engine: sa.Engine, tmp_pa
     bring_up(engine, ["AMGN"])
     train(engine, tmp_path, ["AMGN"], through=date(2024, 5, 31))
     session = date(2024, 6, 3)
-    SessionForecaster(engine, CheckpointStore(tmp_path)).forecast(session, ["AMGN"])
+    SessionForecaster(engine, CheckpointStore(tmp_path), Ldtm()).forecast(session, ["AMGN"])
     write_session_snapshots(engine, session)
     # Its three targets are filled by nobody here.
     assert Problem("3 targets have passed without a bar: AMGN", "ldtm ingest --all && ldtm fillback") in problems(

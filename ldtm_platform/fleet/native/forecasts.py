@@ -44,7 +44,8 @@ class LdtmByKernel(ModelFamily):
             {name: value.shape for name, value in state.items()},
             {name: block.each for block in blocks for name in block.names},
         )
-        return RowModel(self, np.concatenate([state[name].ravel() for block in blocks for name in block.names]))
+        row = np.concatenate([state[name].ravel() for block in blocks for name in block.names])
+        return RowModel(self, row.astype(np.float32, copy=False))
 
     def closes_of(self, asked: Sequence[tuple[Model, History]]) -> list[dict[str, float]]:
         """The closes that each model expects after its history's last window."""
