@@ -39,11 +39,13 @@ def test_group_and_bucket_filter_and_stand_in_the_address(page: Watched, known: 
     here.get_by_label("Group").first.click()
     here.get_by_role("option", name="semis", exact=True).click()
     here.wait_for_url("**group=semis**")
+    of_group = reads.signals(known).filter(pl.col("ticker").is_in(load_universe().groups["semis"]))
+    # The address changes at once, the page a moment later: its buckets lead to the group only then.
+    expect(here.locator(".chip.chosen")).to_contain_text(str(of_group.height))
     here.locator(".chip", has_text="bearish").click()
     here.wait_for_url("**bucket=bearish**")
     expect(here.locator(".chip.chosen")).to_contain_text("bearish")
-    semis = load_universe().groups["semis"]
-    expected = reads.signals(known).filter(pl.col("ticker").is_in(semis), pl.col("bucket") == "bearish")
+    expected = of_group.filter(pl.col("bucket") == "bearish")
     expect(here.get_by_role("heading", name=f"{expected.height} prediction")).to_be_visible()
     assert page.rows("predictions", "ticker")[:3] == expected["ticker"].to_list()[:3]
     here.go_back()
