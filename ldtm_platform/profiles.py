@@ -1,6 +1,7 @@
 """Ready-made settings: the demos, as environment variables that a command's processes share."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,6 +29,16 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
 }
 
 
+# Which profile is applied, for what is printed. Not LDTM_PROFILE: a command that reads that applies it once more.
+_APPLIED = "LDTM_APPLIED_PROFILE"
+
+
+def as_typed(command: str) -> str:
+    """An `ldtm` command, or a line that ends with one, with the profile that this process works on."""
+    profile = os.environ.get(_APPLIED)
+    return re.sub(r"\bldtm (?=[a-z])", f"ldtm --profile {profile} ", command) if profile else command
+
+
 def apply_profile(name: str) -> None:
     """Set a profile's variables in this process, for it and its children.
 
@@ -37,3 +48,4 @@ def apply_profile(name: str) -> None:
     above = Path(os.environ.get("LDTM_HOME") or PROJECT / ".ldtm")
     # Never the user's own database: a demo would mix its prices into it.
     os.environ.update({**PROFILES[name], "LDTM_HOME": str(above.resolve() / name), "LDTM_EMBEDDED": "true"})
+    os.environ[_APPLIED] = name

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ldtm_platform.profiles import PROFILES, PROJECT, apply_profile
+from ldtm_platform.profiles import PROFILES, PROJECT, apply_profile, as_typed
 from ldtm_platform.settings import load_settings
 from ldtm_platform.universe import load_universe
 
@@ -13,7 +13,12 @@ from ldtm_platform.universe import load_universe
 @pytest.fixture(autouse=True)
 def environment_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a profile sets in this process is undone after the test."""
-    names = {"LDTM_HOME", "LDTM_EMBEDDED", *(name for profile in PROFILES.values() for name in profile)}
+    names = {
+        "LDTM_HOME",
+        "LDTM_EMBEDDED",
+        "LDTM_APPLIED_PROFILE",
+        *(name for profile in PROFILES.values() for name in profile),
+    }
     for name in names:
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
@@ -36,6 +41,14 @@ def test_a_profile_keeps_its_data_apart(name: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("LDTM_HOME", str(tmp_path))
     apply_profile(name)
     assert Path(os.environ["LDTM_HOME"]) == tmp_path / name
+
+
+def test_what_is_printed_names_the_profile_that_the_command_needs() -> None:
+    assert as_typed("ldtm train --ticker AAPL") == "ldtm train --ticker AAPL"
+    apply_profile("demo")
+    assert as_typed("ldtm train --ticker AAPL") == "ldtm --profile demo train --ticker AAPL"
+    assert as_typed("LDTM_NEWS=yahoo ldtm up") == "LDTM_NEWS=yahoo ldtm --profile demo up"
+    assert as_typed("make demo") == "make demo"
 
 
 def test_a_name_that_is_no_profile_sets_nothing() -> None:

@@ -71,9 +71,11 @@ def down() -> None:
 def demo(fleet: FleetOption = False, serve: ServeOption = True) -> None:
     """Load sample prices, train, replay the last 60 sessions, then keep the user interface running."""
     from ldtm_platform.cli.demo import build, what_to_look_at
-    from ldtm_platform.stack.up import keep_up
+    from ldtm_platform.stack.up import keep_up, refuse_if_up
 
     apply_profile("demo-fleet" if fleet else "demo")
+    if serve:
+        refuse_if_up(load_settings().home)
     with workbench() as bench:
         build(bench)
         if serve:

@@ -7,6 +7,7 @@ import typer
 from ldtm_platform.cli.choosing import JsonOption
 from ldtm_platform.cli.running import workbench
 from ldtm_platform.cli.tables import show
+from ldtm_platform.profiles import as_typed
 from ldtm_platform.settings import load_settings
 from ldtm_platform.universe import load_universe
 
@@ -41,7 +42,7 @@ def status(as_json: JsonOption = False) -> None:
             print("\nwhat the last run of each stage cost:")
             show(report.costs.drop("dagster_run_id"), empty="")
         for problem in report.problems:
-            print(f"\n{problem.what}\n  mend: {problem.mend}")
+            print(f"\n{problem.what}\n  mend: {as_typed(problem.mend)}")
         for note in report.notes:
             print(f"\nnote: {note}")
         if not report.problems:

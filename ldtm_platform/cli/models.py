@@ -89,6 +89,7 @@ def _brief(cards: "pl.DataFrame") -> "pl.DataFrame":
         pl.col("epochs_run").alias("epochs"),
         pl.col("best_val_loss").alias("loss"),
         *skill,
+        "device",
         pl.col("last_training_status").alias("training"),
     )
 

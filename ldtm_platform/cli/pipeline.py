@@ -190,15 +190,19 @@ def replay(bench: Workbench, first: date, last: date, *, say_lines: bool = True)
 def forecasts_of(bench: Workbench, tickers: Iterable[str], session: date) -> list[dict[str, Any]]:
     """The champion's forecasts of a session, as JSON has them."""
     from ldtm_platform.warehouse import reads
+    from ldtm_platform.warehouse.provenance import provenance
 
-    wanted = set(tickers)
-    return [row for row in reads.latest_forecasts(bench.engine, session).rows(named=True) if row["ticker"] in wanted]
+    wanted, simulated = set(tickers), provenance(bench.engine).simulated
+    rows = reads.latest_forecasts(bench.engine, session).rows(named=True)
+    return [row | {"is_simulated": row["ticker"] in simulated} for row in rows if row["ticker"] in wanted]
 
 
 def print_forecasts(rows: Sequence[Mapping[str, Any]], session: date, *, as_json: bool) -> None:
     """Forecasts of a session in the seed's JSON form, a line each, unless one document is wanted."""
     if not as_json:
         for row in rows:
-            print(json.dumps({name: value for name, value in row.items() if name != "in_sample"}))
+            print(json.dumps({name: value for name, value in row.items() if name not in ("in_sample", "is_simulated")}))
+    if made_up := [str(row["ticker"]) for row in rows if row["is_simulated"]]:
+        say(f"from simulated prices, which say nothing about any market: {', '.join(made_up)}")
     if seen := [str(row["ticker"]) for row in rows if row["in_sample"]]:
         say(f"in-sample, counted nowhere: trained on data after {session}: {', '.join(seen)}")

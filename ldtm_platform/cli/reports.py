@@ -105,6 +105,8 @@ def _without_forecast(result: "dg.ExecuteInProcessResult") -> dict[str, tuple[st
             metadata = event.step_materialization_data.materialization.metadata
         elif event.is_successful_output:
             metadata = event.step_output_data.metadata
+        elif event.is_step_failure and event.step_failure_data.user_failure_data:
+            metadata = event.step_failure_data.user_failure_data.metadata
         else:
             continue
         if "without_forecast" in metadata:

@@ -74,6 +74,9 @@ def forecast(context: dg.OpExecutionContext, config: TickerForecasts, database: 
         made = forecaster.forecast(date.fromisoformat(config.session), config.tickers)
     except NoBarsForSession as reason:
         raise dg.Failure(str(reason), allow_retries=False) from None
+    if not made.forecast:
+        said = f"none of {len(config.tickers)} tickers has a forecast of {config.session}"
+        raise dg.Failure(said, metadata=made.facts(), allow_retries=False)
     context.add_output_metadata(made.facts())
 
 

@@ -24,7 +24,7 @@ _COLUMNS: Mapping[type[shapes.Result], Mapping[str, str]] = {
         "next_day_close_pred": "next day $",
         "next_monday_close_pred": "next Monday $",
         "one_month_close_pred": "one month $",
-        "implied_1m_return_pct": "implied %",
+        "implied_1m_return_pct": "month / next day %",
         "bucket": "bucket",
     },
     shapes.Accuracy: {

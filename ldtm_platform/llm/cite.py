@@ -6,6 +6,7 @@ from datetime import date
 from ldtm_platform.llm import shapes
 from ldtm_platform.llm.facts import Source
 from ldtm_platform.llm.kinds import RATIO, shown
+from ldtm_platform.llm.render import rows_of
 from ldtm_platform.llm.verify import Checked
 from ldtm_platform.sessions import sessions_between
 
@@ -19,6 +20,13 @@ def as_of(results: Sequence[shapes.Result]) -> date | None:
     """The newest session that the data of an answer are of."""
     days = [result.as_of for result in results if result.as_of and not isinstance(result, shapes.Headlines)]
     return max(days, default=None)
+
+
+def simulated(results: Sequence[shapes.Result]) -> str | None:
+    """Whose prices of the data are made up, in a sentence; None where none are."""
+    rows = [row for result in results for row in rows_of(result)]
+    named = sorted({getattr(row, "ticker", "TQQQ") for row in rows if getattr(row, "is_simulated", False)})
+    return f"Simulated prices, which say nothing about any market: {', '.join(named)}." if named else None
 
 
 def badge(fleet: Sequence[shapes.SkillRow]) -> str:

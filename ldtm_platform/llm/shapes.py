@@ -83,7 +83,10 @@ class Row(BaseModel):
 
 
 class PredictionRow(Row):
-    """The official forecast of one ticker after one session; rank is by implied return, 1 the highest of all rows."""
+    """The official forecast of one ticker after one session; rank is by implied return, 1 the highest of all rows.
+
+    implied_1m_return_pct is from the next day's forecast close to the month's; *_change_pct from the session's close.
+    """
 
     ticker: str
     run_date: date
@@ -148,6 +151,7 @@ class ModelCardRow(Row):
     epochs_run: Count | None
     best_epoch: Count | None
     trained_rows: Count | None
+    device: str | None
     train_loss: Loss | None
     best_val_loss: Loss | None
     test_loss: Loss | None

@@ -57,6 +57,7 @@ def below(answer: Answer) -> list[str]:
     lines += answer.notes
     rows = cite.sources(answer.checked, answer.results)
     lines.append(f"As of {cite.as_of(answer.results) or 'no session yet'}. From: {'; '.join(rows) or 'no rows yet'}.")
+    lines += [made_up] if (made_up := cite.simulated(answer.results)) else []
     lines.append(cite.badge(answer.fleet))
     return lines
 

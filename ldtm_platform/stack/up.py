@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from ldtm_platform.profiles import as_typed
 from ldtm_platform.settings import Settings
 from ldtm_platform.stack.dashboard import dashboard_starting
 from ldtm_platform.stack.supervisor import StackError, dagster_running, stop_leftovers
@@ -61,6 +62,12 @@ def keep_up(
                 _wait_for_stop(dashboard.tend, tend_worker)
 
 
+def refuse_if_up(home: Path) -> None:
+    """Raises StackError when the home's platform is up: to be asked before work that would end in that refusal."""
+    with only_supervisor(home):
+        pass
+
+
 @contextmanager
 def only_supervisor(home: Path) -> Iterator[None]:
     """Hold the home's supervisor lock, with our process number in it. Raises StackError when another holds it."""
@@ -69,7 +76,7 @@ def only_supervisor(home: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise StackError(f"the platform of {home} is up already; `ldtm down` stops it") from None
+            raise StackError(f"the platform of {home} is up already; `{as_typed('ldtm down')}` stops it") from None
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()

@@ -148,7 +148,8 @@ def _vote(model: ModelView | None, rule: Rule) -> tuple[int, str]:
         return 0, "There is no out-of-sample forecast of TQQQ: the model has no vote."
     implied, inverse = model.tqqq_implied_1m_return_pct, model.sqqq_implied_1m_return_pct
     said = f"The model implies {implied:+.1f} % for TQQQ"
-    said += f" and {inverse:+.1f} % for SQQQ in a month" if inverse is not None else " in a month"
+    said += f" and {inverse:+.1f} % for SQQQ" if inverse is not None else ""
+    said += " from tomorrow's close to that in a month"
     if model.confidence is None:
         return 0, f"{said}; there is not enough evidence for it yet: no vote."
     told = f"{said}, with a confidence of {model.confidence:.0f} of 100"

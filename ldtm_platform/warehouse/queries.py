@@ -53,7 +53,7 @@ ORDER BY ticker COLLATE "C"
 
 MODEL_CARDS = """
 SELECT ticker, family, version, promoted_at, trained_through, last_trained_at, epochs_run, best_epoch,
-       train_loss, best_val_loss, test_loss, skill::text AS skill, trained_rows,
+       train_loss, best_val_loss, test_loss, skill::text AS skill, trained_rows, device,
        last_training_status, last_training_at, last_training_message, inference_sec, last_inference_at,
        signal_run_date, implied_1m_return_pct::float8 AS implied_1m_return_pct, bucket
 FROM ldtm_model_cards

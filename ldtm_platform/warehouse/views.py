@@ -192,7 +192,7 @@ MODEL_CARDS = view(
     """
 WITH champion AS (
     SELECT DISTINCT ON (c.ticker) c.ticker, c.family, c.version, c.promoted_at, v.trained_through, v.created_at,
-           v.epochs_run, v.best_epoch, v.train_loss, v.best_val_loss, v.test_loss, v.skill, v.rows
+           v.epochs_run, v.best_epoch, v.train_loss, v.best_val_loss, v.test_loss, v.skill, v.rows, v.device
     FROM model_champions c
     JOIN model_versions v ON v.version = c.version
     WHERE c.family <> 'persistence'
@@ -203,6 +203,7 @@ WITH champion AS (
 SELECT ticker, champion.family, champion.version, champion.promoted_at,
        champion.trained_through, champion.created_at AS last_trained_at, champion.epochs_run, champion.best_epoch,
        champion.train_loss, champion.best_val_loss, champion.test_loss, champion.skill, champion.rows AS trained_rows,
+       champion.device,
        training.status AS last_training_status, training.run_at AS last_training_at,
        training.error_msg AS last_training_message,
        inference.duration_sec AS inference_sec, inference.run_at AS last_inference_at,

@@ -124,9 +124,15 @@ def test_forecasts_are_made_for_the_tickers_that_a_run_names(fleet: Bench) -> No
     assert fleet.on_range("market_data_ingest", FLEET[0], FLEET[-1]).success
     assert fleet.on_range("feature_engineering", FLEET[0], FLEET[-1]).success
     made = fleet.run("forecast_tickers", forecast={"session": "2024-07-31", "tickers": ["AMD", "APP"]})
-    assert made.success
+    # Of two that nobody has trained neither has a forecast: the run says so wherever runs are shown.
+    (failure,) = [event.step_failure_data for event in made.all_events if event.is_step_failure]
+    assert failure.user_failure_data is not None
+    assert failure.user_failure_data.description == "none of 2 tickers has a forecast of 2024-07-31"
+    without = failure.user_failure_data.metadata["without_forecast"].value
+    assert isinstance(without, dict)
+    assert without.keys() == {"AMD", "APP"}
     rows = query(fleet.engine, "SELECT DISTINCT ticker, family FROM ldtm_predictions ORDER BY ticker")
-    # Nobody is trained: "tomorrow is today" stands alone in the ledger, and there is no snapshot.
+    # "Tomorrow is today" stands alone in the ledger, and there is no snapshot.
     assert [(row["ticker"], row["family"]) for row in rows] == [("AMD", "persistence"), ("APP", "persistence")]
     assert reads.snapshots(fleet.engine).is_empty()
     # The session's partition stands for the whole universe: a few tickers do not make it.

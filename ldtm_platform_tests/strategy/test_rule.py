@@ -142,8 +142,8 @@ def test_the_reasons_say_what_decided() -> None:
     assert trend == "QQQ closed 4.0 % above its mean of 200 sessions and moved +5.0 % in 63: the trend is up."
     assert "18.0 % a year, normal beside its own last 504 sessions" in regime
     assert model == (
-        "The model implies -8.0 % for TQQQ and +7.0 % for SQQQ in a month, with a confidence of 2 of 100: "
-        "too little for a vote (5 are needed)."
+        "The model implies -8.0 % for TQQQ and +7.0 % for SQQQ from tomorrow's close to that in a month, "
+        "with a confidence of 2 of 100: too little for a vote (5 are needed)."
     )
     assert conclusion == "The trend points up: TQQQ."
     assert decide(UP, BEAR).reasons[3] == "The vote outweighs the trend: flat."

@@ -48,6 +48,8 @@ def below(answer: Answer) -> Component:
     label = f"Sources: {plural(len(found), 'row')}" if found else "What was read"
     parts.append(html.P(f"As of {cite.as_of(answer.results) or 'no session yet'}", className="llm-as-of"))
     parts.append(html.Details([html.Summary(label), html.Ul([html.Li(row) for row in rows])], open=len(rows) <= 4))
+    if made_up := cite.simulated(answer.results):
+        parts.append(html.P(made_up, className="made-up", role="note"))
     parts.append(html.P(cite.badge(answer.fleet), className="llm-skill"))
     return html.Div(parts, className="llm-below")
 

@@ -16,6 +16,7 @@ from ldtm_platform.dashboard.pages.stage_costs import stage_costs
 from ldtm_platform.dashboard.parts import grids, states, tiles
 from ldtm_platform.dashboard.parts.grids import column
 from ldtm_platform.dashboard.parts.text import MISSING, plural
+from ldtm_platform.profiles import as_typed
 from ldtm_platform.settings import Settings
 from ldtm_platform.stack.addresses import ui_address
 from ldtm_platform.stages.status import Problem, platform_status
@@ -155,8 +156,9 @@ def _tiles(freshness: pl.DataFrame) -> list[Component]:
 def _problems(problems: tuple[Problem, ...]) -> Component:
     if not problems:
         return html.P("No bar is late, no target overdue, no ingest or training failed.", className="section-note")
-    listed = [html.Li([f"{each.what} ", html.Code(each.mend)]) for each in problems[:12]]
-    more = [html.Li(f"and {len(problems) - 12} more: ldtm status lists all")] if len(problems) > 12 else []
+    listed = [html.Li([f"{each.what} ", html.Code(as_typed(each.mend))]) for each in problems[:12]]
+    rest = len(problems) - len(listed)
+    more = [html.Li(f"and {rest} more: {as_typed('ldtm status')} lists all")] if rest else []
     return dmc.Paper(
         [html.H2(f"{plural(len(problems), 'thing')} to mend"), html.Ul([*listed, *more], className="problems")],
         withBorder=True,

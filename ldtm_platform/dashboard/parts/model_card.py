@@ -64,6 +64,7 @@ def _facts(row: dict[str, Any], chosen: dict[str, Any]) -> Component:
         "Trained through": day(row["trained_through"]),
         "Champion since": _instant(row["promoted_at"]),
         "Epochs": f"{row['epochs_run'] or MISSING}, best {row['best_epoch'] or MISSING}",
+        "Trained by": row["device"] or MISSING,
         "Windows trained on": number(row["trained_rows"], 0),
         "Loss": f"train {_loss(row, 'train_loss')}, validation {_loss(row, 'best_val_loss')}, "
         f"test {_loss(row, 'test_loss')}",
@@ -79,7 +80,8 @@ def _signal(chosen: dict[str, Any]) -> str:
     month, tomorrow = chosen["one_month_close_pred"], chosen["next_day_close_pred"]
     if not month or not tomorrow:
         return MISSING
-    return f"{change(round(100 * (month / tomorrow - 1), 2))} in a month, of {day(chosen['run_date'])}"
+    implied = change(round(100 * (month / tomorrow - 1), 2))
+    return f"{implied} from the next day's forecast to the month's, of {day(chosen['run_date'])}"
 
 
 def _skill_table(row: dict[str, Any]) -> Component:

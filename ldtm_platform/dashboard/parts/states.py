@@ -9,6 +9,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from ldtm_platform.dashboard.parts.text import day, plural
+from ldtm_platform.profiles import as_typed
 
 # What fills an empty platform, in the order in which it is needed.
 FILL = ("ldtm ingest", "ldtm train --all", "ldtm pipeline")
@@ -29,18 +30,26 @@ def empty(title: str, why: str, commands: Sequence[str] = (*FILL, DEMO)) -> Comp
         [
             html.H2(title, className="state-title"),
             html.P(why),
-            html.Ul([html.Li(html.Code(command)) for command in commands], className="commands") if commands else None,
+            _listed(commands) if commands else None,
         ],
         withBorder=True,
         className="state",
     )
 
 
+def _listed(commands: Sequence[str]) -> Component:
+    return html.Ul([html.Li(html.Code(as_typed(command))) for command in commands], className="commands")
+
+
 def failed(error: sa.exc.SQLAlchemyError) -> Component:
     """The state when the database cannot be read; the page tries again by itself. Nothing of the connection shows."""
     title, why, commands = _explained(error)
     return html.Div(
-        [html.H2(title, className="state-title"), html.P(why), html.Ul([html.Li(html.Code(c)) for c in commands])],
+        [
+            html.H2(title, className="state-title"),
+            html.P(why),
+            _listed(commands),
+        ],
         className="state error",
         role="alert",
     )
