@@ -57,8 +57,8 @@ def keep_up(
             dagster_running(settings, variables) as address,
         ):
             dashboard.wait_until_ready()
-            announce(Addresses(dashboard.address, address))
             with worker_running(settings, variables, say) as tend_worker:
+                announce(Addresses(dashboard.address, address))
                 _wait_for_stop(dashboard.tend, tend_worker)
 
 

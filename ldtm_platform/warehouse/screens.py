@@ -24,7 +24,7 @@ ORDER BY run_date DESC LIMIT :last"""
 
 _MODEL_CARD = """
 SELECT ticker, family, version, promoted_at, trained_through, last_trained_at, epochs_run, best_epoch,
-       train_loss, best_val_loss, test_loss, skill::text AS skill, trained_rows,
+       train_loss, best_val_loss, test_loss, skill::text AS skill, trained_rows, device,
        last_training_status, last_training_at, last_training_message, inference_sec, last_inference_at
 FROM ldtm_model_cards
 WHERE ticker = :ticker"""

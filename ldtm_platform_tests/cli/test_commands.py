@@ -88,7 +88,7 @@ def test_a_forecast_is_a_json_line_a_ticker(story: Story) -> None:
     document = story.said["infer group"].json()
     assert [each["ticker"] for each in document["forecasts"]] == ["AMZN", "NVDA"]
     # NVDA was forecast from the same data before: it is the same forecast.
-    assert document["forecasts"][1] == {**forecast, "in_sample": False}
+    assert document["forecasts"][1] == {**forecast, "in_sample": False, "is_simulated": True}
 
 
 def test_the_seeds_lines_of_snapshots_and_fill_back(story: Story) -> None:
@@ -155,7 +155,7 @@ def test_a_worker_makes_the_same_forecast_and_its_death_is_no_trouble(story: Sto
         assert executed_by(home) == worker.pid
         group = home.ldtm("infer", "--group", "mega_cap", "--session", "2024-07-26", "--json").json()
         assert group["runs"][0]["success"]
-        assert group["forecasts"][1] == {**json.loads(alone.out), "in_sample": False}
+        assert group["forecasts"][1] == {**json.loads(alone.out), "in_sample": False, "is_simulated": True}
         # What a killed one leaves is a socket without anybody behind it.
         worker.kill()
         assert home.ldtm(*command) == alone
