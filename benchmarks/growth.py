@@ -25,10 +25,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import sqlalchemy as sa
 
 from benchmarks.growth_stages import STAGES, Universe
+from benchmarks.processes import cpu_seconds, family, server_pid
 from benchmarks.report import Row, report
 from ldtm_platform.postgres.server import EmbeddedPostgres
 from ldtm_platform.warehouse.migrate import upgrade
@@ -119,28 +119,15 @@ def _of_size(size: int, trained: int, stages: Sequence[str], home: Path) -> list
 
 
 def _measured(stage: str, universe: Universe) -> Measured:
-    database = _postgres(universe.home)
-    before, started = _processor_seconds(database), time.perf_counter()
+    server = server_pid(universe.home / "pg" / "data")
+    before, started = cpu_seconds(family(server)), time.perf_counter()
     command = [sys.executable, "-m", "benchmarks.growth_stages", stage, *universe.arguments()]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     wall, cpu, peak, worker = (float(each) for each in done.stdout.split())
     tickers = universe.trained if stage == "training" else universe.size
-    measured = Measured(stage, universe.size, tickers, wall, cpu, _processor_seconds(database) - before, peak, worker)
+    measured = Measured(stage, universe.size, tickers, wall, cpu, cpu_seconds(family(server)) - before, peak, worker)
     print(f"{universe.size} {stage}: {measured.wall_s:.1f} s ({time.perf_counter() - started:.1f})", flush=True)
     return measured
-
-
-def _postgres(home: Path) -> psutil.Process:
-    pid = next((home / "pg").glob("**/postmaster.pid"))
-    return psutil.Process(int(pid.read_text().split()[0]))
-
-
-def _processor_seconds(postmaster: psutil.Process) -> float:
-    """Of the server and of its backends, those that have ended too."""
-    own = postmaster.cpu_times()
-    alive = [child.cpu_times() for child in postmaster.children()]
-    used = own.user + own.system + own.children_user + own.children_system
-    return float(used + sum(each.user + each.system for each in alive))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from pathlib import Path
 import polars as pl
 import sqlalchemy as sa
 
+from benchmarks.processes import own_cpu_seconds
 from ldtm_platform.sessions import session_offset
 from ldtm_platform.sources.base import BarRequest
 from ldtm_platform.sources.simulated import SimulatedSource
@@ -202,17 +203,11 @@ def main() -> None:
     name, size, trained, url, home = sys.argv[1:]
     stage: Callable[[Universe], Callable[[], object]] = globals()[name]
     work = stage(Universe(int(size), int(trained), url, Path(home)))
-    before, started = _processor_seconds(), time.perf_counter()
+    before, started = own_cpu_seconds(), time.perf_counter()
     work()
     seconds = time.perf_counter() - started
     peaks = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    print(seconds, _processor_seconds() - before, *peaks)
-
-
-def _processor_seconds() -> float:
-    """Of this process and of its workers that have ended."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(each.ru_utime + each.ru_stime for each in used)
+    print(seconds, own_cpu_seconds() - before, *peaks)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import psutil
+from benchmarks.processes import family, pss_mib
 
 # Reading a large process's memory map takes milliseconds of a processor.
 _EVERY_S = 0.2
@@ -49,7 +49,7 @@ class _Peak:
     """The most memory that a process and its children were seen to hold."""
 
     def __init__(self, pid: int) -> None:
-        self.mib, self._root, self._done = 0.0, psutil.Process(pid), threading.Event()
+        self.mib, self._root, self._done = 0.0, pid, threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
         self._thread.start()
 
@@ -60,15 +60,4 @@ class _Peak:
 
     def _look(self) -> None:
         while not self._done.wait(_EVERY_S):
-            self.mib = max(self.mib, _together(self._root))
-
-
-def _together(root: psutil.Process) -> float:
-    total = 0
-    try:
-        for process in (root, *root.children(recursive=True)):
-            total += process.memory_full_info().pss
-    except psutil.Error:
-        # One of them has just ended.
-        return 0.0
-    return total / 2**20
+            self.mib = max(self.mib, pss_mib(family(self._root)))

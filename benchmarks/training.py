@@ -12,7 +12,6 @@ machine that others use too, CPU seconds tell more than the clock. The kernel is
 
 import argparse
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,7 @@ import numpy as np
 import torch
 
 from benchmarks.prices import SHARED, histories_of
+from benchmarks.processes import own_cpu_seconds
 from benchmarks.report import Row, report
 from ldtm_platform.fleet.device import one_thread
 from ldtm_platform.fleet.fit import choose_engine
@@ -165,19 +165,13 @@ def _fleet(way: str, family: Ldtm, histories: Sequence[History]) -> Callable[[],
 def _measured(way: str, family: Ldtm, files: Sequence[Path], work: Callable[[], int] | None) -> Measured | None:
     if work is None:
         return None
-    started, before = time.perf_counter(), _cpu_seconds()
+    started, before = time.perf_counter(), own_cpu_seconds()
     epochs = work()
-    wall, cpu = time.perf_counter() - started, _cpu_seconds() - before
+    wall, cpu = time.perf_counter() - started, own_cpu_seconds() - before
     gflop = epochs * _epoch_flop(family, files) / 1e9
     row = Measured(way, len(files), epochs, wall, cpu, gflop / cpu)
     print(f"{way}: {wall:.1f} s, {cpu:.1f} s of CPU, {epochs} epochs of a ticker", flush=True)
     return row
-
-
-def _cpu_seconds() -> float:
-    """Of this process and of its children that have ended."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def _epoch_flop(family: Ldtm, files: Sequence[Path]) -> float:

@@ -2,12 +2,12 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
+from benchmarks.processes import cpu_seconds, family, pss_mib, server_pid
 
 EVERY_SEC = 0.5
 
@@ -27,14 +27,14 @@ class Taken:
 def watched(root: int, postgres: Path) -> Iterator[Taken]:
     """Watch a process and all that it starts, and beside them the server whose data are in a folder."""
     taken, over, started = Taken(), threading.Event(), time.perf_counter()
-    server = int((postgres / "postmaster.pid").read_text().split()[0])
-    before, server_before = _cpu(_family(root)), _cpu(_family(server))
+    server = server_pid(postgres)
+    before, server_before = cpu_seconds(family(root)), cpu_seconds(family(server))
 
     def look() -> None:
-        ours = [each for each in _family(root) if each.pid != server]
-        taken.cpu_sec = max(taken.cpu_sec, _cpu(ours) - before)
-        taken.peak_mib = max(taken.peak_mib, _pss_mib(ours))
-        taken.postgres_peak_mib = max(taken.postgres_peak_mib, _pss_mib(_family(server)))
+        ours = [each for each in family(root) if each.pid != server]
+        taken.cpu_sec = max(taken.cpu_sec, cpu_seconds(ours) - before)
+        taken.peak_mib = max(taken.peak_mib, pss_mib(ours))
+        taken.postgres_peak_mib = max(taken.postgres_peak_mib, pss_mib(family(server)))
 
     def keep_looking() -> None:
         while not over.wait(EVERY_SEC):
@@ -49,37 +49,4 @@ def watched(root: int, postgres: Path) -> Iterator[Taken]:
         over.set()
         thread.join()
         look()
-        taken.postgres_cpu_sec = _cpu(_family(server)) - server_before
-
-
-def _family(root: int) -> list[psutil.Process]:
-    try:
-        process = psutil.Process(root)
-        return [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
-
-
-def _cpu(processes: Sequence[psutil.Process]) -> float:
-    """Seconds of processor time of the processes and of their children that have ended."""
-    total = 0.0
-    for process in processes:
-        try:
-            times = process.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        total += times.user + times.system + times.children_user + times.children_system
-    return total
-
-
-def _pss_mib(processes: Sequence[psutil.Process]) -> float:
-    return sum(_pss(process.pid) for process in processes) / 1024
-
-
-def _pss(pid: int) -> int:
-    """KiB; a page that several processes share counts in equal parts."""
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
-        return 0
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+        taken.postgres_cpu_sec = cpu_seconds(family(server)) - server_before

@@ -22,8 +22,7 @@ SELECT family, horizon, count(*) AS n,
        min(run_date) AS first_run_date, max(run_date) AS last_run_date
 FROM ldtm_prediction_errors
 WHERE NOT in_sample AND NOT is_late
-  AND (ticker NOT IN (SELECT ticker FROM market_data_status WHERE source = 'simulated')
-       OR NOT EXISTS (SELECT 1 FROM market_data_status WHERE source <> 'simulated' AND last_date IS NOT NULL))
+  AND ticker <> ALL(cast(:apart AS text[]))
 GROUP BY family, horizon
 ORDER BY family, array_position(ARRAY['next_day', 'next_monday', 'one_month'], horizon)"""
 
@@ -51,10 +50,13 @@ FROM known
 ORDER BY ticker COLLATE "C"
 """
 
-MODEL_CARDS = """
+# What every reading of a card has: of all tickers here, of one in screens.py.
+MODEL_CARD = """
 SELECT ticker, family, version, promoted_at, trained_through, last_trained_at, epochs_run, best_epoch,
        train_loss, best_val_loss, test_loss, skill::text AS skill, trained_rows, device,
-       last_training_status, last_training_at, last_training_message, inference_sec, last_inference_at,
+       last_training_status, last_training_at, last_training_message, inference_sec, last_inference_at"""
+
+MODEL_CARDS = f"""{MODEL_CARD},
        signal_run_date, implied_1m_return_pct::float8 AS implied_1m_return_pct, bucket
 FROM ldtm_model_cards
 ORDER BY ticker COLLATE "C"

@@ -12,6 +12,7 @@ from ldtm_platform.features.feature_set import FEATURES
 from ldtm_platform.horizons import HORIZONS
 from ldtm_platform.warehouse import queries
 from ldtm_platform.warehouse.frames import Schema, copied, selected
+from ldtm_platform.warehouse.provenance import provenance
 from ldtm_platform.warehouse.tables import PRICE_COLUMNS
 
 _BARS: Schema = {"ticker": pl.String, "date": pl.Date} | dict.fromkeys(PRICE_COLUMNS, pl.Float64) | {"volume": pl.Int64}
@@ -122,7 +123,7 @@ def prediction_skill(engine: sa.Engine) -> pl.DataFrame:
     better than "tomorrow is today"), mean_abs_pct_error, first_run_date, last_run_date. Simulated tickers are left out
     where there are others (see provenance.py).
     """
-    return selected(engine, queries.PREDICTION_SKILL)
+    return selected(engine, queries.PREDICTION_SKILL, apart=list(provenance(engine).apart))
 
 
 def freshness(engine: sa.Engine) -> pl.DataFrame:

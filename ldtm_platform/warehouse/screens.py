@@ -10,6 +10,7 @@ from datetime import date
 import polars as pl
 import sqlalchemy as sa
 
+from ldtm_platform.warehouse import queries
 from ldtm_platform.warehouse.frames import selected
 
 _TICKER_HISTORY = """
@@ -22,10 +23,7 @@ FROM ldtm_daily_snapshots
 WHERE ticker = :ticker AND run_date <= coalesce(cast(:session AS date), 'infinity')
 ORDER BY run_date DESC LIMIT :last"""
 
-_MODEL_CARD = """
-SELECT ticker, family, version, promoted_at, trained_through, last_trained_at, epochs_run, best_epoch,
-       train_loss, best_val_loss, test_loss, skill::text AS skill, trained_rows, device,
-       last_training_status, last_training_at, last_training_message, inference_sec, last_inference_at
+_MODEL_CARD = f"""{queries.MODEL_CARD}
 FROM ldtm_model_cards
 WHERE ticker = :ticker"""
 

@@ -268,15 +268,6 @@ def test_slow_tokens_are_waited_for() -> None:
         assert time.monotonic() > started
 
 
-@pytest.fixture
-def proxied(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """An environment without any proxy of the tester's."""
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    return monkeypatch
-
-
 def test_a_server_elsewhere_is_asked_by_way_of_the_proxy_unless_it_is_exempted(proxied: pytest.MonkeyPatch) -> None:
     with serving(lambda _: vllm(TEXT, ())) as proxy:
         proxied.setenv("HTTP_PROXY", proxy.url.removesuffix("/v1"))

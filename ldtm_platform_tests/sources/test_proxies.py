@@ -22,15 +22,6 @@ def vendor(url: str) -> Vendor:
     return Vendor("acme", url, 1000, 1.0, patience=QUICK)
 
 
-@pytest.fixture
-def proxied(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """An environment without any proxy of the tester's."""
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    return monkeypatch
-
-
 @contextmanager
 def refusing(answer: bytes) -> Iterator[str]:
     """A proxy that answers every CONNECT so; its address."""

@@ -5,11 +5,11 @@ from alembic import op
 revision = "0012"
 down_revision = "0011"
 
-BEFORE = """
+_CARDS = """
 CREATE VIEW ldtm_model_cards AS
 WITH champion AS (
     SELECT DISTINCT ON (c.ticker) c.ticker, c.family, c.version, c.promoted_at, v.trained_through, v.created_at,
-           v.epochs_run, v.best_epoch, v.train_loss, v.best_val_loss, v.test_loss, v.skill, v.rows
+           v.epochs_run, v.best_epoch, v.train_loss, v.best_val_loss, v.test_loss, v.skill, v.rows{of_version}
     FROM model_champions c
     JOIN model_versions v ON v.version = c.version
     WHERE c.family <> 'persistence'
@@ -20,40 +20,7 @@ WITH champion AS (
 SELECT ticker, champion.family, champion.version, champion.promoted_at,
        champion.trained_through, champion.created_at AS last_trained_at, champion.epochs_run, champion.best_epoch,
        champion.train_loss, champion.best_val_loss, champion.test_loss, champion.skill, champion.rows AS trained_rows,
-       training.status AS last_training_status, training.run_at AS last_training_at,
-       training.error_msg AS last_training_message,
-       inference.duration_sec AS inference_sec, inference.run_at AS last_inference_at,
-       signal.run_date AS signal_run_date, signal.implied_1m_return_pct, signal.bucket
-FROM champion
-FULL JOIN training USING (ticker)
-LEFT JOIN LATERAL (
-    SELECT run.duration_sec, run.run_at FROM ldtm_run_log run
-    WHERE run.ticker = coalesce(champion.ticker, training.ticker) AND run.mode = 'infer' AND run.status = 'success'
-    ORDER BY run.id DESC LIMIT 1
-) inference ON true
-LEFT JOIN LATERAL (
-    SELECT s.run_date, s.implied_1m_return_pct, s.bucket FROM ldtm_signals s
-    WHERE s.ticker = coalesce(champion.ticker, training.ticker)
-    ORDER BY s.run_date DESC LIMIT 1
-) signal ON true"""
-
-WITH_DEVICE = """
-CREATE VIEW ldtm_model_cards AS
-WITH champion AS (
-    SELECT DISTINCT ON (c.ticker) c.ticker, c.family, c.version, c.promoted_at, v.trained_through, v.created_at,
-           v.epochs_run, v.best_epoch, v.train_loss, v.best_val_loss, v.test_loss, v.skill, v.rows, v.device
-    FROM model_champions c
-    JOIN model_versions v ON v.version = c.version
-    WHERE c.family <> 'persistence'
-    ORDER BY c.ticker, c.promotion_id DESC
-), training AS (
-    SELECT DISTINCT ON (ticker) * FROM ldtm_run_log WHERE mode = 'train' ORDER BY ticker, id DESC
-)
-SELECT ticker, champion.family, champion.version, champion.promoted_at,
-       champion.trained_through, champion.created_at AS last_trained_at, champion.epochs_run, champion.best_epoch,
-       champion.train_loss, champion.best_val_loss, champion.test_loss, champion.skill, champion.rows AS trained_rows,
-       champion.device,
-       training.status AS last_training_status, training.run_at AS last_training_at,
+       {of_champion}training.status AS last_training_status, training.run_at AS last_training_at,
        training.error_msg AS last_training_message,
        inference.duration_sec AS inference_sec, inference.run_at AS last_inference_at,
        signal.run_date AS signal_run_date, signal.implied_1m_return_pct, signal.bucket
@@ -73,9 +40,9 @@ LEFT JOIN LATERAL (
 
 def upgrade() -> None:
     op.execute("DROP VIEW ldtm_model_cards")
-    op.execute(WITH_DEVICE)
+    op.execute(_CARDS.format(of_version=", v.device", of_champion="champion.device, "))
 
 
 def downgrade() -> None:
     op.execute("DROP VIEW ldtm_model_cards")
-    op.execute(BEFORE)
+    op.execute(_CARDS.format(of_version="", of_champion=""))

@@ -14,7 +14,7 @@ from dash.development.base_component import Component
 from ldtm_platform.dashboard.figures.signal import equity_figure
 from ldtm_platform.dashboard.page import Page, Place, no_callbacks
 from ldtm_platform.dashboard.pages.signal_tables import history_table, record_table
-from ldtm_platform.dashboard.parts import controls, graphs, states, tiles
+from ldtm_platform.dashboard.parts import controls, graphs, made_up, states, tiles
 from ldtm_platform.dashboard.parts.text import change, number, percent, plural
 from ldtm_platform.evaluation.confidence_words import confidence_sentence
 from ldtm_platform.settings import Settings
@@ -96,7 +96,7 @@ def _nothing(settings: Settings) -> Component:
 def _disclaimer(words: str) -> Component:
     if not words.startswith(SIMULATED):
         return html.P(words, className="luck", role="note")
-    return html.P([html.Strong("Simulated"), words], className="made-up", role="note")
+    return made_up.note(words)
 
 
 def _tiles(document: Mapping[str, Any]) -> list[Component]:

@@ -16,4 +16,9 @@ def notice(known: Provenance, shown: Collection[str], *, then: str = "") -> Comp
         return None
     whose = f"The prices of {listed(made_up)}" if known.apart else "All prices here"
     words = f"{whose} are simulated: a generator made them, and they say nothing about any market.{then and ' ' + then}"
+    return note(words)
+
+
+def note(words: str) -> Component:
+    """Words about simulated prices, as they stand above what rests on them."""
     return html.P([html.Strong("Simulated"), words], className="made-up", role="note")
