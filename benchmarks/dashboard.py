@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
 import sqlalchemy as sa
@@ -168,16 +169,23 @@ def _open(browser: Browser, base: str, tab: str) -> Page:
 def _callbacks(browser: Browser, base: str, repeats: int) -> Iterator[Measured]:
     """Every callback by its output, over tickers, sessions and groups; by the server and the loopback alone."""
     seconds: dict[str, list[float]] = defaultdict(list)
+    under_way: set[Request] = set()
     page = _open(browser, base, TABS[0])
+
+    def began(request: Request) -> None:
+        if CALLBACKS in request.url:
+            under_way.add(request)
 
     def ended(request: Request) -> None:
         if CALLBACKS in request.url and request.post_data:
+            under_way.discard(request)
             took = request.timing["responseEnd"] - request.timing["requestStart"]
             seconds[_name(request.post_data, page.url)].append(took / 1000)
 
+    page.on("request", began)
     page.on("requestfinished", ended)
     for query in itertools.islice(_queries(), repeats * 24):
-        with page.expect_request_finished(lambda request: CALLBACKS in request.url, timeout=180_000):
+        with page.expect_request_finished(lambda request, to=query: _draws(request, to), timeout=180_000):
             page.evaluate(
                 "(search) => { history.pushState({}, '', search);"
                 " window.dispatchEvent(new CustomEvent('_dashprivate_pushstate')); }",
@@ -185,6 +193,8 @@ def _callbacks(browser: Browser, base: str, repeats: int) -> Iterator[Measured]:
             )
         # Nobody clicks while the last page is still being drawn, on the cores that the server needs too.
         page.evaluate("() => new Promise((idle) => requestIdleCallback(idle))")
+        while under_way:
+            page.wait_for_timeout(20)
     for name in sorted(seconds):
         yield _measured(f"callback {name}", seconds[name], CALLBACK_SECONDS)
     page.context.close()
@@ -205,9 +215,23 @@ def _queries() -> Iterator[str]:
         yield f"?tab={tab}&ticker={ticker}&group={group}" + (f"&session={day}" if number % 2 else "")
 
 
-def _name(body: str, address: str) -> str:
-    output = str(json.loads(body)["output"])
-    tab = re.search(r"tab=(\w+)", address)
+def _draws(request: Request, query: str) -> bool:
+    """Whether a request is the callback that draws the page of an address."""
+    body = json.loads(request.post_data or "{}") if CALLBACKS in request.url else {}
+    return "page.children" in str(body.get("output")) and _asked(body) == query
+
+
+def _asked(body: dict[str, Any]) -> str | None:
+    """The address that a callback was called for; None where it has none."""
+    given = [*body.get("inputs", ()), *body.get("state", ())]
+    return next((each.get("value") for each in given if each.get("id") == "address"), None)
+
+
+def _name(sent: str, address: str) -> str:
+    body = json.loads(sent)
+    output = str(body["output"])
+    # The browser may be elsewhere when it tells of a request's end.
+    tab = re.search(r"tab=(\w+)", _asked(body) or address)
     # The one callback that draws pages is as many as there are pages.
     return f"{output[:40]} ({tab[1] if tab else TABS[0]})"
 

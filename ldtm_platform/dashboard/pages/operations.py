@@ -108,7 +108,7 @@ def page(settings: Settings) -> Page:
                 _problems(status.problems),
                 *(html.P(f"Nothing to mend: {note}", className="section-note") for note in status.notes[:12]),
                 _runs(operations.recent_runs(engine, last=LAST_RUNS), ui),
-                stage_costs(reads.stage_costs(engine), ui),
+                stage_costs(status.costs, ui),
                 _place_for_dagster(),
                 _tickers(freshness),
                 ended_targets(reads.ended_targets(engine)),

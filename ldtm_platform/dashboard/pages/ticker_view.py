@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -44,6 +45,16 @@ class View:
     around: dict[str, date | None]
     card: pl.DataFrame
     confidence: pl.DataFrame
+
+    @cached_property
+    def next_day_errors(self) -> pl.DataFrame:
+        """Of the year that is drawn."""
+        return drawable.errors(self.history, "next_day")
+
+    @cached_property
+    def one_month_errors(self) -> pl.DataFrame:
+        """Of two years."""
+        return drawable.errors(self.longer, "one_month")
 
 
 def page(settings: Settings) -> Page:
@@ -105,7 +116,7 @@ def _head(listed: tuple[str, ...], ticker: str, view: View | None, place: Place)
 def _line(view: View | None, place: Place) -> Component | None:
     if view is None:
         return None
-    scored = drawable.errors(view.history, "next_day")
+    scored = view.next_day_errors
     notes: list[str | Component] = []
     run_date = view.chosen["run_date"]
     if place.session and place.session != run_date:
@@ -138,7 +149,7 @@ def _body(view: View) -> list[Component]:
         tiles.tiles(_tiles(view)),
         _price(view),
         html.Div(
-            [_errors(view, "next_day", view.history), _errors(view, "one_month", view.longer)],
+            [_errors(view, "next_day", view.next_day_errors), _errors(view, "one_month", view.one_month_errors)],
             className="two",
         ),
         _confidence(view),
@@ -158,7 +169,7 @@ def _tiles(view: View) -> list[Component]:
         )
         for horizon in HORIZONS
     ]
-    n, _, _, skill = drawable.mean_errors(drawable.errors(view.history, "next_day"))
+    n, _, _, skill = drawable.mean_errors(view.next_day_errors)
     return [
         tiles.tile("Close", money(close), f"{chosen['run_date']}"),
         *forecasts,
@@ -196,7 +207,7 @@ def _confidence(view: View) -> Component:
 
 
 def _price(view: View) -> Component:
-    n, _, _, skill = drawable.mean_errors(drawable.errors(view.history, "next_day"))
+    n, _, _, skill = drawable.mean_errors(view.next_day_errors)
     note = (
         f"Each forecast stands at the session it was made for, not at the day it was made. As of "
         f"{day(view.chosen['run_date'])}: the last {plural(view.history.height, 'forecast session')}, prices in the "
@@ -213,8 +224,7 @@ def _price(view: View) -> Component:
     )
 
 
-def _errors(view: View, horizon: str, history: pl.DataFrame) -> Component:
-    scored = drawable.errors(history, horizon)
+def _errors(view: View, horizon: str, scored: pl.DataFrame) -> Component:
     n, own, naive, skill = drawable.mean_errors(scored)
     title = f"{TITLES[horizon]}: error beside tomorrow-is-today"
     steps = STEPS[horizon]
