@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator, Sequence
 import torch
 from torch import Tensor
 
-from ldtm_platform.fleet.device import one_thread
 from ldtm_platform.fleet.engine import Engine
 from ldtm_platform.fleet.loop import TorchEpochs, train_network
 from ldtm_platform.fleet.results import Trained, Unfit
@@ -14,6 +13,7 @@ from ldtm_platform.fleet.streams import own_randomness
 from ldtm_platform.fleet.ticker import examples_of, trained, unfit
 from ldtm_platform.models.base import History, HistoryError
 from ldtm_platform.models.network_family import NetworkFamily
+from ldtm_platform.models.threads import one_thread
 
 
 class Float32Epochs(TorchEpochs):

@@ -10,6 +10,7 @@ import argparse
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def main() -> None:
         apart = best_of(3, lambda: [_plain(folder, versions[each], each) for each in some]) * share
         ours = best_of(3, lambda: [_fleet(folder, cache, each) for each in some]) * share
         cold = best_of(3, lambda: _fleet(folder, cache))
-        loop = best_of(3, lambda: [_one_by_one(folder, history, versions) for history in histories])
+        loop = best_of(3, lambda: _one_by_one(folder, histories, versions))
         torch_models = {ticker: FAMILY.model(CheckpointStore(folder).load(v).weights) for ticker, v in versions.items()}
         session = histories[0].through
         warm_torch = best_of(5, lambda: predict_fleet(FAMILY, histories, torch_models, session=session))
@@ -87,12 +88,13 @@ def _prepare(folder: Path, count: int) -> list[str]:
     return [history.ticker for history in histories]
 
 
-def _one_by_one(folder: Path, history: History, versions: dict[str, str]) -> None:
-    network = FAMILY.network().eval()
-    path = folder / FAMILY.name / history.ticker / versions[history.ticker] / "weights.safetensors"
-    network.load_state_dict(load_file(path))
-    with torch.no_grad():
-        network(FAMILY.question(history).inputs)
+def _one_by_one(folder: Path, histories: Sequence[History], versions: dict[str, str]) -> None:
+    for history in histories:
+        network = FAMILY.network().eval()
+        path = folder / FAMILY.name / history.ticker / versions[history.ticker] / "weights.safetensors"
+        network.load_state_dict(load_file(path))
+        with torch.no_grad():
+            network(FAMILY.question(history).inputs)
 
 
 def _plain(folder: Path, version: str, ticker: str) -> list[list[float]]:

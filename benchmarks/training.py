@@ -28,14 +28,14 @@ import torch
 from benchmarks.prices import SHARED, histories_of
 from benchmarks.processes import own_cpu_seconds
 from benchmarks.report import Row, report
-from ldtm_platform.fleet.device import one_thread
 from ldtm_platform.fleet.fit import choose_engine
 from ldtm_platform.fleet.native.choice import CpuEngine, KernelRefused, find_kernel
 from ldtm_platform.fleet.results import Trained
 from ldtm_platform.models.base import History
 from ldtm_platform.models.ldtm.config import LdtmConfig
 from ldtm_platform.models.ldtm.family import Ldtm
-from ldtm_platform.models.network_family import LstmShape
+from ldtm_platform.models.lstm_shape import LstmShape
+from ldtm_platform.models.threads import one_thread
 
 PLAIN = "benchmarks.plain_training"
 CORES = os.cpu_count() or 1

@@ -29,6 +29,12 @@ class Card:
         return max(1, min(MOST_SLOTS, self.memory_mib // SLOT_MIB))
 
 
+def memory_of_a_training(free: int, total: int) -> int:
+    """What one training may take of a card, in bytes: its own slot, and what is free and promised to no other slot."""
+    slot, slots = SLOT_MIB * 2**20, Card("", total // 2**20).slots
+    return min(free, max(slot, free - (slots - 1) * slot))
+
+
 def read_cards() -> list[Card]:
     """The NVIDIA GPUs of this machine; none where there is no driver."""
     import pynvml

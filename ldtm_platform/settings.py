@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     epochs: int = Field(100, ge=1, description="The most epochs a ticker trains")
     workers: int = Field(os.cpu_count() or 1, ge=1, description="Training processes on a CPU")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where models train and predict")
+    fleet_engine: Literal["auto", "loop", "stacked"] = Field(
+        "auto", description="How a fleet is trained: ticker by ticker, many stacked, or what suits the device"
+    )
     cpu_engine: Literal["auto", "bfloat16", "float32", "pytorch"] = Field(
         "auto", description="What trains and forecasts on a CPU: the native kernel in that arithmetic, or PyTorch"
     )

@@ -12,7 +12,7 @@ import pytest
 from dagster._core.test_utils import instance_for_test
 
 from ldtm_platform.defs.sensors import gpu_slots
-from ldtm_platform.gpu import Card, read_cards, runs_at_once, training_slots
+from ldtm_platform.gpu import Card, memory_of_a_training, read_cards, runs_at_once, training_slots
 from ldtm_platform.stack.slots import GPU_POOL, apply_slots, described
 
 FAKE = Path(__file__).with_name("fake_nvml.c")
@@ -26,6 +26,22 @@ def test_a_card_has_a_slot_per_600_mib_up_to_sixteen_and_four_where_its_memory_c
     mib: int | None, slots: int
 ) -> None:
     assert Card("a card", mib).slots == slots
+
+
+@pytest.mark.parametrize(
+    ("free", "total", "taken"),
+    [
+        (80_000, 81_920, 71_000),  # fifteen other slots keep 600 each
+        (7_900, 8_192, 700),
+        (3_000, 8_192, 600),  # others train already: its own slot
+        (400, 8_192, 400),
+        (900, 1_000, 900),
+    ],
+)
+def test_a_training_takes_its_slot_of_a_card_and_what_is_promised_to_no_other(
+    free: int, total: int, taken: int
+) -> None:
+    assert memory_of_a_training(free * 2**20, total * 2**20) == taken * 2**20
 
 
 def test_several_cards_add_up_and_no_card_means_one_training_on_the_cpu() -> None:

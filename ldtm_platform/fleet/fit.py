@@ -6,10 +6,13 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 from ldtm_platform.fleet.device import resolve_device
-from ldtm_platform.fleet.engine import Engine, OneByOne
+from ldtm_platform.fleet.engine import Engine, FleetEngine, OneByOne
 from ldtm_platform.fleet.native.kernel import Kernel
 from ldtm_platform.fleet.progress import Watch, unwatched
 from ldtm_platform.fleet.results import FitResult, Fitted, Trained, Unfit
+from ldtm_platform.fleet.stacked.engine import Stacked
+from ldtm_platform.fleet.stacked.machine import Machine
+from ldtm_platform.fleet.stacked.trial import StackedIfItAgrees
 from ldtm_platform.fleet.workers import WorkerProcesses
 from ldtm_platform.models.base import MIN_FEATURE_ROWS, History
 from ldtm_platform.models.checkpoint import Facts, Manifest, config_hash, sha256
@@ -25,27 +28,46 @@ def fit_fleet(
     workers: int,
     device: str,
     kernel: Kernel | None = None,
+    engine: FleetEngine = "auto",
     watch: Watch = unwatched,
 ) -> Generator[FitResult, None, None]:
     """Train every history's model; one result per history, each as soon as it is there, in no promised order.
 
     A ticker with too little history, or whose training fails, is an Unfit with a message. Closing the iterator early
-    stops the work. workers: processes on this machine; with 1, or one history, training runs in this process.
-    kernel: what trains on a CPU (fleet/native/choice.py); None for PyTorch. watch: told of every epoch.
+    stops the work. workers: processes of the loop on a CPU; with 1, or one history, training runs in this process.
+    kernel: what the loop trains with on a CPU (fleet/native/choice.py); None for PyTorch. watch: told of every epoch.
     Raises ValueError for a ticker that comes twice and DeviceRefused.
     """
     if repeated := [ticker for ticker, count in Counter(history.ticker for history in histories).items() if count > 1]:
         raise ValueError(f"these tickers are in the fleet more than once: {', '.join(repeated)}")
-    engine = choose_engine(min(workers, len(histories)), device, kernel, watch)
-    return _results(engine, family, histories, seed)
+    chosen = choose_engine(min(workers, len(histories)), device, kernel, engine=engine, watch=watch)
+    return _results(chosen, family, histories, seed)
 
 
-def choose_engine(workers: int, device: str, kernel: Kernel | None = None, watch: Watch = unwatched) -> Engine:
-    """The engine for so many workers on a device. Raises DeviceRefused."""
+def choose_engine(
+    workers: int,
+    device: str,
+    kernel: Kernel | None = None,
+    *,
+    engine: FleetEngine = "auto",
+    watch: Watch = unwatched,
+) -> Engine:
+    """The engine of that name for so many workers on a device. Raises DeviceRefused.
+
+    loop: ticker by ticker; stacked: many tickers at once; auto: the loop on a CPU, where nothing is faster, and on
+    CUDA stacks, if they prove themselves there (fleet/stacked/trial.py).
+    """
     resolved = resolve_device(device)
-    if workers > 1:
-        return WorkerProcesses(workers, resolved, kernel, watch)
-    return OneByOne(resolved, kernel, watch)
+    stacks = Stacked(Machine(resolved), watch=watch)
+    if engine == "stacked":
+        return stacks
+    loop: Engine
+    if workers > 1 and resolved.type == "cpu":
+        loop = WorkerProcesses(workers, resolved, kernel, watch)
+    else:
+        # On a GPU the run holds one slot, which is memory for one process and one training (ldtm_platform/gpu.py).
+        loop = OneByOne(resolved, kernel, watch)
+    return loop if engine == "loop" or resolved.type == "cpu" else StackedIfItAgrees(stacks, otherwise=loop)
 
 
 def planned_version(family: NetworkFamily, history: History, *, seed: int) -> str:

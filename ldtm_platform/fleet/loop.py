@@ -140,7 +140,7 @@ def train_network(
         epoch = curve.epochs_run + 1
         train_loss = epochs.run(epoch, epoch_order(seed, ticker, epoch, len(parts.train)))
         curve = curve.after(train_loss, total_loss(epochs.validation_losses()))
-        watch(EpochDone(ticker, epoch, curve.validation_loss))
+        watch([EpochDone(ticker, epoch, curve.validation_loss)])
         if curve.has_improved:
             best_weights = copy.deepcopy(network.state_dict())
     network.load_state_dict(best_weights)

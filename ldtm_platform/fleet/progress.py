@@ -16,10 +16,12 @@ class EpochDone:
     best_loss: float
 
 
-Watch = Callable[[EpochDone], None]
+# What is done at one moment: an epoch of one ticker, or of each that is trained in step with it.
+Told = list[EpochDone]
+Watch = Callable[[Told], None]
 
 
-def unwatched(_: EpochDone) -> None:
+def unwatched(_: Told) -> None:
     """Tells nobody."""
 
 
@@ -44,8 +46,9 @@ class FleetProgress:
     def telling(self, note: Callable[["FleetProgress"], None]) -> Watch:
         """What is told of every epoch, and passes on how the fleet does."""
 
-        def watch(done: EpochDone) -> None:
-            self.epoch(done)
+        def watch(told: Told) -> None:
+            for done in told:
+                self.epoch(done)
             note(self)
 
         return watch

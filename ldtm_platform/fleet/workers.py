@@ -1,24 +1,20 @@
 """An engine of worker processes: each trains one ticker at a time, on one thread, and takes the next when done.
 
-On a CPU this is what is fastest in plain PyTorch: stacking networks gains nothing there. Processes are spawned, not
-forked: a fork of a process with threads (Dagster's, PyTorch's) may hang.
+On a CPU this is what is fastest in plain PyTorch: stacking networks gains nothing there.
 """
 
-import signal
 from collections import deque
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from os import _exit
-from threading import Thread
 
 import torch
 
+from ldtm_platform.fleet.children import how_it_ended, start_child
 from ldtm_platform.fleet.engine import Engine
 from ldtm_platform.fleet.native.kernel import Kernel
-from ldtm_platform.fleet.progress import EpochDone, Watch, unwatched
+from ldtm_platform.fleet.progress import Told, Watch, unwatched
 from ldtm_platform.fleet.results import Trained, Unfit
 from ldtm_platform.fleet.ticker import Place, train_ticker
 from ldtm_platform.models.base import History
@@ -52,7 +48,7 @@ class WorkerProcesses(Engine):
                 for pipe in [pipe for pipe in busy if pipe in ready]:
                     worker = busy[pipe]
                     result, alive = _outcome(worker)
-                    if isinstance(result, EpochDone):
+                    if isinstance(result, list):
                         self.watch(result)
                         continue
                     del busy[pipe]
@@ -69,7 +65,7 @@ class WorkerProcesses(Engine):
 @dataclass(frozen=True)
 class _Worker:
     process: BaseProcess
-    pipe: "Connection[History, EpochDone | Trained | Unfit]"
+    pipe: "Connection[History, Told | Trained | Unfit]"
     ticker: str = ""
 
     def stop(self) -> None:
@@ -80,12 +76,7 @@ class _Worker:
 
 
 def _start(family: NetworkFamily, seed: int, place: Place) -> _Worker:
-    context = get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs, family, seed, place), daemon=True, name="ldtm-training")
-    process.start()
-    theirs.close()
-    return _Worker(process, ours)
+    return _Worker(*start_child(_work, family, seed, place))
 
 
 def _hand_over(worker: _Worker, history: History) -> None:
@@ -96,14 +87,12 @@ def _hand_over(worker: _Worker, history: History) -> None:
         return
 
 
-def _outcome(worker: _Worker) -> tuple[EpochDone | Trained | Unfit, bool]:
+def _outcome(worker: _Worker) -> tuple[Told | Trained | Unfit, bool]:
     """What the worker has to tell, an epoch or its result, and whether it lives."""
     try:
         return worker.pipe.recv(), True
     except (EOFError, ConnectionResetError):
-        worker.process.join()
-        code = worker.process.exitcode or 0
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        how = how_it_ended(worker.process)
         worker.stop()
         message = (
             f"{worker.ticker}: its training process {how}. If memory ran out, use fewer workers; then train it again"
@@ -111,22 +100,10 @@ def _outcome(worker: _Worker) -> tuple[EpochDone | Trained | Unfit, bool]:
         return Unfit(worker.ticker, "failed", message), False
 
 
-def _work(
-    pipe: "Connection[EpochDone | Trained | Unfit, History]", family: NetworkFamily, seed: int, place: Place
-) -> None:
-    # Ctrl-C reaches the whole group of processes: the parent ends its workers itself.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_end_with_parent, daemon=True).start()
+def _work(pipe: "Connection[Told | Trained | Unfit, History]", family: NetworkFamily, seed: int, place: Place) -> None:
     while True:
         try:
             history = pipe.recv()
         except EOFError:
             return
         pipe.send(train_ticker(family, history, seed=seed, place=place, watch=pipe.send))
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        _exit(1)

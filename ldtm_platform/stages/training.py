@@ -1,6 +1,6 @@
 """Train tickers as one fleet and register what comes out, ticker by ticker, as each finishes."""
 
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
@@ -11,6 +11,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from ldtm_platform.fleet.device import resolve_device
+from ldtm_platform.fleet.engine import FleetEngine
 from ldtm_platform.fleet.fit import fit_fleet, planned_version
 from ldtm_platform.fleet.native.choice import CpuEngine, find_kernel
 from ldtm_platform.fleet.native.kernel import Kernel
@@ -33,7 +34,8 @@ from ldtm_platform.warehouse import reads, writes
 class TrainingPlan:
     """How a fleet is trained: on features through a session, with one seed, by so many processes on a device.
 
-    On a CPU by the engine of that name (fleet/native/choice.py), which is compiled into `cache` on first use.
+    fleet_engine: stacked or ticker by ticker (fleet/fit.py); the latter on a CPU by the engine of that name
+    (fleet/native/choice.py), which is compiled into `cache` on first use.
     """
 
     through: date
@@ -42,6 +44,7 @@ class TrainingPlan:
     workers: int
     device: str
     keep: int
+    fleet_engine: FleetEngine = "auto"
     cpu_engine: CpuEngine = "pytorch"
     cache: Path | None = None
 
@@ -55,13 +58,17 @@ class TrainingPlan:
             workers=workers or settings.workers,
             device=settings.device,
             keep=settings.keep_checkpoints,
+            fleet_engine=settings.fleet_engine,
             cpu_engine=settings.cpu_engine,
             cache=settings.cache,
         )
 
     def kernel(self) -> Kernel | None:
-        """What trains on a CPU; None for PyTorch, and on any other device. Raises DeviceRefused and KernelRefused."""
-        if resolve_device(self.device).type != "cpu" or self.cache is None:
+        """What the loop trains with on a CPU; None for PyTorch, for stacks, and on any other device.
+
+        Raises DeviceRefused and KernelRefused.
+        """
+        if resolve_device(self.device).type != "cpu" or self.fleet_engine == "stacked" or self.cache is None:
             return None
         return find_kernel(self.cpu_engine, self.cache)
 
@@ -142,7 +149,7 @@ def train_tickers(
     say: Callable[[str], None],
     note: Callable[[FleetProgress], None] = lambda _: None,
     run_id: str | None = None,
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """Train a model for each ticker; one outcome a ticker as it finishes, with the seed's result line to `say`.
 
     After every epoch, `note` is told who still trains, the best losses and the time left.
@@ -189,6 +196,7 @@ def _fitted(
         workers=plan.workers,
         device=plan.device,
         kernel=kernel() if histories else None,
+        engine=plan.fleet_engine,
         watch=watch,
     )
 

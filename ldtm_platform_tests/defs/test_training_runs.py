@@ -46,6 +46,17 @@ def test_a_ticker_that_is_done_shows_its_epochs_losses_and_seconds(fleet: Bench)
     assert shown["duration_sec"] > 0
 
 
+def test_a_run_trains_many_tickers_at_once_where_the_settings_say_so(
+    fleet: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LDTM_FLEET_ENGINE", "stacked")
+    stacked = fleet.run("full_retrain", partition=TICKER, ldtm_checkpoints={"epochs": 3})
+    assert stacked.success
+    shown = fleet.metadata("ldtm_checkpoints", TICKER)
+    assert (shown["device"], shown["epochs_run"], shown["state"]) == ("cpu:stacked", 3, "ok")
+    assert any("training: 1 training, 0 of 1" in entry.message for entry in fleet.instance.all_logs(stacked.run_id))
+
+
 def test_a_cpu_engine_that_cannot_be_had_fails_the_run_with_one_sentence(
     fleet: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

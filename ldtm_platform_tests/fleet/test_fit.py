@@ -13,8 +13,11 @@ import psutil
 import pytest
 
 from ldtm_platform.fleet.device import DeviceRefused
-from ldtm_platform.fleet.fit import fit_fleet, planned_version
+from ldtm_platform.fleet.engine import OneByOne
+from ldtm_platform.fleet.fit import choose_engine, fit_fleet, planned_version
 from ldtm_platform.fleet.results import FitResult, Fitted, Unfit
+from ldtm_platform.fleet.stacked.engine import Stacked
+from ldtm_platform.fleet.workers import WorkerProcesses
 from ldtm_platform.models.base import History, TooLittleHistory
 from ldtm_platform.models.ldtm.family import Ldtm
 from ldtm_platform.models.network_family import NetworkFamily, Parts
@@ -83,6 +86,13 @@ def test_worker_processes_give_what_one_process_gives_and_name_what_cannot_be_tr
         assert nan.state == "failed"
         assert "NAN: ret5 is no number" in nan.message
     assert not active_children()
+
+
+def test_a_cpu_trains_by_the_loop_unless_stacks_are_asked_for() -> None:
+    for engine in ("auto", "loop"):
+        for workers, kind in ((1, OneByOne), (2, WorkerProcesses)):
+            assert type(choose_engine(workers, "cpu", engine=engine)) is kind
+    assert type(choose_engine(2, "cpu", engine="stacked")) is Stacked
 
 
 def test_another_seed_gives_another_model_and_another_version() -> None:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from ldtm_platform.models.store import CheckpointStore
 from ldtm_platform.postgres.server import Connection
 from ldtm_platform.stages.outcome import Outcome, Result
+from ldtm_platform.stages.training import TrainingPlan, train_tickers
 from ldtm_platform.warehouse import reads, writes
 from ldtm_platform_tests.scratch import scratch_database
 from ldtm_platform_tests.stages.fleet import END, bring_up, train
@@ -61,6 +62,30 @@ def test_a_run_that_was_killed_goes_on_where_it_stopped(engine: sa.Engine, tmp_p
     assert {ticker: each.state for ticker, each in outcomes.items()} == {"AMGN": "unchanged", "NVDA": "ok"}
     assert [line.split()[2] for line in said] == ["ticker=NVDA"]
     assert len(run_log(engine)) == 2
+
+
+def test_tickers_that_left_a_stack_are_saved_when_the_run_stops_and_one_that_is_broken_fails_by_name(
+    engine: sa.Engine, tmp_path: Path
+) -> None:
+    tickers = ["AMGN", "AMZN", "NVDA"]
+    bring_up(engine, tickers)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE engineered_features SET ret1 = 'NaN' WHERE ticker = 'AMZN'"))
+    plan = TrainingPlan(through=END, epochs=1, seed=0, workers=1, device="cpu", keep=5, fleet_engine="stacked")
+    results = train_tickers(engine, CheckpointStore(tmp_path), tickers, plan, say=lambda _: None)
+    first = {outcome.key: outcome for outcome in (next(results), next(results))}
+    results.close()
+    broken = first.pop("AMZN")
+    assert (broken.result, "ret1 is no number" in broken.message) == (Result.FAILED, True)
+    ((done, made),) = first.items()
+    assert (made.state, made.facts["device"]) == ("ok", "cpu:stacked")
+    assert champion(engine, done) == version(first, done)
+
+    # The loop goes on where the stack stopped, as either would.
+    again = train(engine, tmp_path, tickers)
+    (missing,) = {"AMGN", "NVDA"} - {done}
+    assert (again[done].state, again[done].facts["version"]) == ("unchanged", made.facts["version"])
+    assert (again[missing].state, again[missing].facts["device"]) == ("ok", "cpu")
 
 
 def test_what_a_killed_run_had_saved_but_not_registered_is_registered_without_training(

@@ -2,7 +2,9 @@
 
 For a GPU, which one small network leaves idle between launches; on a CPU the same code runs, slower than worker
 processes do. Initial weights and data order are those of the loop (fleet/loop.py). Dropout is the ticker's own stream
-too, but not the loop's: with dropout, the two engines give models that are equal in distribution only.
+too, but not the loop's: with dropout, the two engines give models that are equal in distribution only. The same fleet
+gives the same bytes again; the last bits of a ticker may depend on how many others are in its stack, as the order of
+sums in a product does.
 """
 
 import time
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 import torch
 
 from ldtm_platform.fleet.engine import Engine, OneByOne
+from ldtm_platform.fleet.progress import Watch, unwatched
 from ldtm_platform.fleet.results import Trained, Unfit
 from ldtm_platform.fleet.stacked.layout import Layout, layout_of
 from ldtm_platform.fleet.stacked.machine import Machine, bytes_per_ticker, chunk_sizes
@@ -38,14 +41,15 @@ class _Job:
 
 
 class Stacked(Engine):
-    """Stacks of as many tickers as fit into memory (bytes; None for what is free), one stack after the other.
+    """Stacks of as many tickers as fit into memory (bytes; None for what a run may take), one stack after the other.
 
     A family whose networks cannot be stacked is trained one by one.
     """
 
-    def __init__(self, machine: Machine, *, memory: int | None = None) -> None:
+    def __init__(self, machine: Machine, *, memory: int | None = None, watch: Watch = unwatched) -> None:
         self.machine = machine
         self.memory = memory
+        self.watch = watch
 
     def train(
         self, family: NetworkFamily, histories: Sequence[History], *, seed: int
@@ -53,7 +57,7 @@ class Stacked(Engine):
         """One result per history, as each is done."""
         layout = layout_of(family)
         if layout is None:
-            yield from OneByOne(self.machine.device).train(family, histories, seed=seed)
+            yield from OneByOne(self.machine.device, watch=self.watch).train(family, histories, seed=seed)
             return
         parts: dict[str, Parts] = {}
         for history in histories:
@@ -71,7 +75,9 @@ class Stacked(Engine):
         if not tickers:
             return []
         each = bytes_per_ticker(job.layout, job.parts[tickers[0]], job.family.recipe, self.machine.dtype)
-        sizes = chunk_sizes(len(tickers), each, self.memory or self.machine.free_memory())
+        memory = self.memory or self.machine.memory()
+        self.machine.claim(memory)
+        sizes = chunk_sizes(len(tickers), each, memory)
         left = iter(tickers)
         return [[next(left) for _ in range(size)] for size in sizes]
 
@@ -80,8 +86,10 @@ class Stacked(Engine):
         left, trouble = list(tickers), None
         try:
             candidates = [job.candidate(ticker) for ticker in tickers]
-            recipe, machine = job.family.recipe, self.machine
-            for result in train_stack(candidates, job.layout, recipe, seed=job.seed, machine=machine):
+            stack = train_stack(
+                candidates, job.layout, job.family.recipe, seed=job.seed, machine=self.machine, watch=self.watch
+            )
+            for result in stack:
                 answer = self._answer(job, result)
                 left.remove(result.ticker)
                 yield answer

@@ -10,10 +10,11 @@ import torch
 from ldtm_platform.fleet.stacked.layout import Layout
 from ldtm_platform.fleet.stacked.plan import steps_of
 from ldtm_platform.fleet.stacked.products import Precision, matrix_units
+from ldtm_platform.gpu import memory_of_a_training
 from ldtm_platform.models.network_family import Parts, Recipe
 from ldtm_platform.models.threads import one_thread
 
-# What the allocator's rounding, libraries' workspaces and other processes may take.
+# The rest is for the allocator's rounding and the libraries' workspaces.
 USABLE_SHARE = 0.75
 
 
@@ -32,13 +33,22 @@ class Machine:
         with one_thread(), matrix_units(self.precision):
             yield
 
-    def free_memory(self) -> int:
-        """Bytes that are free on the device now."""
+    def memory(self) -> int:
+        """Bytes that a training may take on the device now."""
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-            free: int = torch.cuda.mem_get_info(self.device)[0]
-            return free
+            return memory_of_a_training(*torch.cuda.mem_get_info(self.device))
         return int(psutil.virtual_memory().available)
+
+    def claim(self, memory: int) -> None:
+        """Take no more than so many bytes of a card, whatever was reckoned: other runs may be training there.
+
+        What would be more fails in this process, as any lack of memory does.
+        """
+        if self.device.type == "cuda":
+            index = torch.cuda.current_device() if self.device.index is None else self.device.index
+            total = torch.cuda.get_device_properties(index).total_memory
+            torch.cuda.set_per_process_memory_fraction(min(1.0, memory / total), index)
 
 
 def bytes_per_ticker(layout: Layout, parts: Parts, recipe: Recipe, dtype: torch.dtype) -> int:

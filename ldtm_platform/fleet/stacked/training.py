@@ -1,6 +1,5 @@
 """Train a stack of tickers in lock-step epochs; each stops by its own patience, leaves, and the others move up."""
 
-import logging
 import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,13 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from ldtm_platform.fleet.loop import Curve, TrainingFailed, learning_rate
+from ldtm_platform.fleet.progress import EpochDone, Watch, unwatched
 from ldtm_platform.fleet.stacked.layout import Layout
 from ldtm_platform.fleet.stacked.machine import Machine
 from ldtm_platform.fleet.stacked.plan import steps_of
 from ldtm_platform.fleet.stacked.stack import Stack
 from ldtm_platform.models.network_family import Parts, Recipe
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -54,9 +52,19 @@ class _Runner:
     curve: Curve = field(default_factory=Curve)
     seconds: float = 0.0
 
+    def has_run(self, epoch: int) -> bool:
+        """Whether its loss was a number in that epoch too."""
+        return self.curve.epochs_run == epoch
+
 
 def train_stack(
-    candidates: Sequence[Candidate], layout: Layout, recipe: Recipe, *, seed: int, machine: Machine
+    candidates: Sequence[Candidate],
+    layout: Layout,
+    recipe: Recipe,
+    *,
+    seed: int,
+    machine: Machine,
+    watch: Watch = unwatched,
 ) -> Generator[Finished | Diverged, None, None]:
     """Train all candidates together; one result each, as each is done. Raises what PyTorch does when memory ends."""
     started = time.perf_counter()
@@ -75,12 +83,12 @@ def train_stack(
         for runner in runners:
             runner.seconds += elapsed / len(runners)
         results = _settle(stack, runners, losses, layout, recipe)
+        told = [EpochDone(one.ticker, epoch, one.curve.validation_loss) for one in runners if one.has_run(epoch)]
+        watch(told)
         gone = {result.ticker for result in results}
         if gone:
             stack.keep([row for row, runner in enumerate(runners) if runner.ticker not in gone])
         runners = [runner for runner in runners if runner.ticker not in gone]
-        limit = elapsed * (recipe.max_epochs - epoch) if runners else 0.0
-        logger.info("epoch %d: %.2f s, %d tickers go on, at most %.0f s", epoch, elapsed, len(runners), limit)
         yield from results
 
 
