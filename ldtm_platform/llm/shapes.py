@@ -134,7 +134,8 @@ class SkillRow(Row):
 
     horizon: Horizon
     n: Count
-    mean_abs_pct_error: Percent | None
+    mean_abs_log_error_pct: Percent | None = Field(description="100 x the mean of |ln(forecast close / actual close)|")
+    persistence_mean_abs_log_error_pct: Percent | None = Field(description="The same of persistence, on the same rows")
     ratio_to_persistence: Ratio | None
     skill: Ratio | None
     first_run_date: date | None

@@ -78,7 +78,9 @@ def accuracy(engine: sa.Engine, args: shapes.AccuracyArgs) -> shapes.Accuracy:
 def fleet_skill(engine: sa.Engine) -> tuple[shapes.SkillRow, ...]:
     """All official out-of-sample forecasts against persistence, a row for each horizon that has matured ones."""
     frame = remembered.prediction_skill(engine).filter(pl.col("family") == FAMILY)
-    return _rows(frame.with_columns(skill=1 - pl.col("ratio_to_persistence")), shapes.SkillRow, len(HORIZONS))
+    errors = (pl.col("mean_abs_log_error", "persistence_mean_abs_log_error") * 100).name.suffix("_pct")
+    told = frame.with_columns(errors, skill=1 - pl.col("ratio_to_persistence"))
+    return _rows(told, shapes.SkillRow, len(HORIZONS))
 
 
 def model_cards(engine: sa.Engine, args: shapes.ModelCardsArgs) -> shapes.ModelCards:
