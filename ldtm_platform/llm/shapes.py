@@ -33,6 +33,7 @@ Symbols = Annotated[
     BeforeValidator(_list, json_schema_input_type=list[str]),
     Field(max_length=500, description="Tickers, such as AAPL; none: all"),
 ]
+Simulated = Annotated[bool, Field(description="Whether its prices are made up: they say nothing of any market")]
 Limit = Annotated[int, Field(ge=1, le=MOST_ROWS, description="The most rows that are given")]
 
 
@@ -106,7 +107,7 @@ class PredictionRow(Row):
     model_version: str | None
     in_sample: bool
     is_replay: bool
-    is_simulated: bool
+    is_simulated: Simulated
 
 
 class AccuracyRow(Row):
@@ -123,7 +124,7 @@ class AccuracyRow(Row):
     persistence_avg_abs_pct_error: Percent | None
     avg_abs_pct_error_weekly: Percent | None
     skill_vs_persistence: Ratio | None
-    is_simulated: bool
+    is_simulated: Simulated
 
 
 class SkillRow(Row):
@@ -163,7 +164,7 @@ class ModelCardRow(Row):
     inference_sec: Seconds | None
     last_training_status: str | None
     last_training_message: str | None
-    is_simulated: bool
+    is_simulated: Simulated
 
 
 class HeadlineRow(Row):
@@ -174,6 +175,7 @@ class HeadlineRow(Row):
     title: str
     publisher: str
     url: str
+    is_simulated: Simulated
 
 
 class HistoryRow(Row):
@@ -197,6 +199,7 @@ class HistoryRow(Row):
     one_month_pct_error: Percent | None
     in_sample: bool
     is_replay: bool
+    is_simulated: Simulated
 
 
 class Result(BaseModel):

@@ -89,6 +89,7 @@ HEADLINES = shapes.Headlines(
             title="AMD to spend $7.5 billion; analyst sees 999.99 by May",
             publisher="Wire",
             url="https://news.example/amd/7.5-billion?id=31337",
+            is_simulated=False,
         ),
     ),
 )
