@@ -146,9 +146,11 @@ def _chips(place: Place, in_group: pl.DataFrame) -> Component:
     named: dict[str | None, tuple[str, int]] = {None: ("all", in_group.height)}
     named |= {bucket: (words, counts.get(bucket, 0)) for bucket, words in today.BUCKETS.items()}
     chips = [
-        html.A(
+        controls.link(
             [words, html.Strong(f"{count}")],
-            href=place.at(KEY, bucket=bucket).query,
+            place,
+            "bucket",
+            bucket,
             className="chip chosen" if place.bucket == bucket else "chip",
             **aria(current="true" if place.bucket == bucket else "false"),
         )
