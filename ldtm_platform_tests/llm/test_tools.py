@@ -112,7 +112,11 @@ def test_a_group_narrows_every_tool(filled: sa.Engine) -> None:
         ("predictions", "not json", "no JSON object"),
         ("predictions", [1], "must be a JSON object"),
         ("predictions", {"limit": 10**9}, "limit: Input should be less than or equal to 200"),
-        ("predictions", {"where": "1=1"}, "where: Extra inputs are not permitted"),
+        (
+            "confidence",
+            {"where": "1=1"},
+            "no parameter 'where' here; there are: tickers, limit, session, horizon, group",
+        ),
         ("predictions", {"session": "yesterday"}, "session: Input should be a valid date"),
         ("history", {"tickers": ["'; DROP TABLE x; --"]}, "tickers.0: String should match pattern"),
         ("history", {"tickers": ["ZZZZ"]}, "not in the universe: ZZZZ"),
