@@ -29,7 +29,7 @@ _COLUMNS = (
         minWidth=82,
         tip="live: that evening; replay: afterwards, from what was known then; in sample: not scored",
     ),
-    column("model_version", "Model", minWidth=130, tooltipField="model_version"),
+    column("model_version", "Model", minWidth=130, flex=3, tooltipField="model_version"),
 )
 
 
