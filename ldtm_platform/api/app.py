@@ -1,6 +1,7 @@
 """The JSON API, read-only, below /api/v1: the reads of llm/tools.py over HTTP, with a page that documents them."""
 
 from importlib.metadata import version
+from typing import get_type_hints
 
 import sqlalchemy as sa
 from fastapi import FastAPI, Request
@@ -11,7 +12,7 @@ from starlette.exceptions import HTTPException
 from ldtm_platform.api.documentation import page
 from ldtm_platform.api.routes import create_router
 from ldtm_platform.api.shapes import Refusal
-from ldtm_platform.llm.toolbox import ToolRefused
+from ldtm_platform.llm.toolbox import ToolRefused, complaint
 from ldtm_platform.settings import Settings
 from ldtm_platform.universe import UniverseError
 from ldtm_platform.warehouse.reader import TooManyRows
@@ -49,11 +50,12 @@ def create_api(settings: Settings, engine: sa.Engine) -> FastAPI:
     return api
 
 
-def _invalid(_request: Request, error: Exception) -> JSONResponse:
-    """Each parameter that cannot be used, without its value: that may be anything."""
+def _invalid(request: Request, error: Exception) -> JSONResponse:
+    """Each parameter that cannot be used, and those that can where one is unknown."""
     assert isinstance(error, RequestValidationError)
-    wrong = [f"{item['loc'][-1]}: {item['msg']}" for item in error.errors()[:5]]
-    return _answer(422, "; ".join(wrong))
+    # All parameters of a path are fields of the one model that it is asked with; "query" stands before their names.
+    known = get_type_hints(request.scope["endpoint"])["asked"].model_fields
+    return _answer(422, complaint([{**item, "loc": item["loc"][1:]} for item in error.errors()], known))
 
 
 def _refused(_request: Request, error: Exception) -> JSONResponse:

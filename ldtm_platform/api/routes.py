@@ -13,6 +13,7 @@ from ldtm_platform.llm import score_tools
 from ldtm_platform.llm import shapes as results
 from ldtm_platform.llm.toolbox import Toolbox
 from ldtm_platform.settings import Settings
+from ldtm_platform.strategy.summary import SIMULATED
 from ldtm_platform.universe import load_universe
 from ldtm_platform.warehouse import reads
 
@@ -82,4 +83,6 @@ def _add_documents(router: APIRouter, settings: Settings, engine: sa.Engine) -> 
         if frame.is_empty():
             raise HTTPException(404, f"no TQQQ signal {f'of {asked.session}' if asked.session else 'yet'}")
         row = frame.row(0, named=True)
-        return shapes.TqqqSignal.model_validate({**row, "summary": json.loads(row["summary"])})
+        summary = json.loads(row["summary"])
+        made_up = summary["disclaimer"].startswith(SIMULATED)
+        return shapes.TqqqSignal.model_validate({**row, "summary": summary, "is_simulated": made_up})

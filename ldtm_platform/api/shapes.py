@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from ldtm_platform.llm.score_tools import MOST_SCORES
-from ldtm_platform.llm.shapes import MOST_ROWS, Bucket, Horizon
+from ldtm_platform.llm.shapes import MOST_ROWS, Bucket, Horizon, Simulated
 
 
 class Asked(BaseModel):
@@ -83,6 +83,7 @@ class TqqqSignal(Answer):
     exposure: str
     confidence: float | None
     is_replay: bool
+    is_simulated: Simulated
     summary: dict[str, Any]
 
 

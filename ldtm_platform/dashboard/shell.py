@@ -12,7 +12,7 @@ from dash import ALL, ClientsideFunction, Dash, Input, Output, State, dcc, html,
 from dash.development.base_component import Component
 
 from ldtm_platform.dashboard.page import Page, parse
-from ldtm_platform.dashboard.parts import states
+from ldtm_platform.dashboard.parts import controls, states
 from ldtm_platform.dashboard.parts.aria import aria, data
 from ldtm_platform.dashboard.parts.theme import MANTINE
 from ldtm_platform.dashboard.parts.threads import in_thread
@@ -136,7 +136,7 @@ def _register_look(app: Dash, engine: sa.Engine, tabs: tuple[str, ...]) -> None:
         if newest is None or shown is None or newest <= shown:
             return None
         place = parse(query, tabs)
-        link = html.A("Show them", href=place.at(place.tab, session=None).query, **data(reload="true"))
+        link = controls.link("Show them", place, "session", None, **data(reload="true"))
         return html.P([f"Forecasts of {newest} have arrived. ", link], className="made-up", role="status")
 
 

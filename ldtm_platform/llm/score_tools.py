@@ -13,9 +13,10 @@ import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field
 
 from ldtm_platform.llm.kinds import Count, Ratio, Score
-from ldtm_platform.llm.shapes import MOST_ROWS, Args, Horizon, Result, Row
+from ldtm_platform.llm.shapes import MOST_ROWS, Args, Horizon, Result, Row, Simulated
 from ldtm_platform.strategy.summary import FUNDS, SIMULATED
 from ldtm_platform.warehouse import reads
+from ldtm_platform.warehouse.provenance import provenance
 
 # A row each ticker and horizon.
 MOST_SCORES = 3 * MOST_ROWS
@@ -52,6 +53,7 @@ class ConfidenceRow(Row):
     base_rate: Ratio | None = Field(description="The share of the commoner direction")
     rel_mae: Ratio | None = Field(description="Mean absolute error over persistence's; below 1 is better")
     coverage: Ratio | None = Field(description="How often the 80 % error interval held")
+    is_simulated: Simulated
 
 
 class Confidence(Result):
@@ -68,7 +70,7 @@ class TqqqSignalRow(Row):
     exposure: str
     confidence: Score | None
     is_replay: bool
-    is_simulated: bool
+    is_simulated: Simulated
     reasons: tuple[str, ...]
     verdict: str
     live_sessions: Count | None
@@ -102,7 +104,7 @@ class _Summary(BaseModel):
 
 def confidence(engine: sa.Engine, args: ConfidenceArgs) -> Confidence:
     """The confidence of a session's forecasts (the newest scored when none is named), by ticker and horizon."""
-    found = reads.confidence(engine, args.session)
+    found = provenance(engine).marked(reads.confidence(engine, args.session))
     if args.tickers:
         found = found.filter(pl.col("ticker").is_in(list(args.tickers)))
     if args.horizon:

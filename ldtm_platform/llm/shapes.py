@@ -33,6 +33,7 @@ Symbols = Annotated[
     BeforeValidator(_list, json_schema_input_type=list[str]),
     Field(max_length=500, description="Tickers, such as AAPL; none: all"),
 ]
+Simulated = Annotated[bool, Field(description="Whether its prices are made up: they say nothing of any market")]
 Limit = Annotated[int, Field(ge=1, le=MOST_ROWS, description="The most rows that are given")]
 
 
@@ -106,7 +107,7 @@ class PredictionRow(Row):
     model_version: str | None
     in_sample: bool
     is_replay: bool
-    is_simulated: bool
+    is_simulated: Simulated
 
 
 class AccuracyRow(Row):
@@ -123,7 +124,7 @@ class AccuracyRow(Row):
     persistence_avg_abs_pct_error: Percent | None
     avg_abs_pct_error_weekly: Percent | None
     skill_vs_persistence: Ratio | None
-    is_simulated: bool
+    is_simulated: Simulated
 
 
 class SkillRow(Row):
@@ -134,7 +135,8 @@ class SkillRow(Row):
 
     horizon: Horizon
     n: Count
-    mean_abs_pct_error: Percent | None
+    mean_abs_log_error_pct: Percent | None = Field(description="100 x the mean of |ln(forecast close / actual close)|")
+    persistence_mean_abs_log_error_pct: Percent | None = Field(description="The same of persistence, on the same rows")
     ratio_to_persistence: Ratio | None
     skill: Ratio | None
     first_run_date: date | None
@@ -162,7 +164,7 @@ class ModelCardRow(Row):
     inference_sec: Seconds | None
     last_training_status: str | None
     last_training_message: str | None
-    is_simulated: bool
+    is_simulated: Simulated
 
 
 class HeadlineRow(Row):
@@ -173,6 +175,7 @@ class HeadlineRow(Row):
     title: str
     publisher: str
     url: str
+    is_simulated: Simulated
 
 
 class HistoryRow(Row):
@@ -196,6 +199,7 @@ class HistoryRow(Row):
     one_month_pct_error: Percent | None
     in_sample: bool
     is_replay: bool
+    is_simulated: Simulated
 
 
 class Result(BaseModel):

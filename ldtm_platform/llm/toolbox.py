@@ -4,7 +4,7 @@ A caller may narrow everything to a group: tickers outside of it are refused, an
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -100,7 +100,8 @@ class Toolbox:
             args = tool.args.model_validate(given)
             tickers = self.chosen(args.tickers, group)
         except ValidationError as error:
-            raise ToolRefused(_said(name, error)) from None
+            known = (*tool.args.model_fields, "group")
+            raise ToolRefused(f"{name}: {complaint(error.errors(include_url=False), known)}") from None
         except UniverseError as error:
             raise ToolRefused(str(error)) from None
         result: shapes.Result = tool.function(self.engine, args.model_copy(update={"tickers": tickers}))
@@ -135,10 +136,21 @@ def _mapping(arguments: object) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if value is not None}
 
 
-def _said(name: str, error: ValidationError) -> str:
-    """What is wrong with each argument; without pydantic's links and without the value, which may be anything."""
-    wrong = [f"{'.'.join(map(str, item['loc']))[:60]}: {item['msg']}" for item in error.errors(include_url=False)[:5]]
-    return f"{name}: " + "; ".join(wrong)
+def complaint(errors: Sequence[Mapping[str, Any]], known: Iterable[str]) -> str:
+    """What is wrong with each argument (pydantic's errors), without its value, which may be anything.
+
+    Unknown names are told last, with those that are known.
+    """
+    unknown = [error for error in errors if error["type"] == "extra_forbidden"]
+    wrong = [f"{_place(error)}: {error['msg']}" for error in errors if error not in unknown][:5]
+    if unknown:
+        names = ", ".join(repr(_place(error)) for error in unknown[:5])
+        wrong.append(f"no parameter {names} here; there are: {', '.join(known)}")
+    return "; ".join(wrong)
+
+
+def _place(error: Mapping[str, Any]) -> str:
+    return ".".join(map(str, error["loc"]))[:60]
 
 
 def _plain(field: dict[str, Any]) -> dict[str, Any]:

@@ -45,8 +45,7 @@ def predictions(engine: sa.Engine, args: shapes.PredictionsArgs) -> shapes.Predi
         for horizon in HORIZONS
     ]
     frame = reads.signals(engine, args.session).with_row_index("rank", offset=1)
-    frame = frame.with_columns(*changes, is_simulated=_is_simulated(engine))
-    found = _of(frame, args)
+    found = _of(provenance(engine).marked(frame.with_columns(*changes)), args)
     buckets = {bucket: found.filter(pl.col("bucket") == bucket).height for bucket in ("bullish", "neutral", "bearish")}
     if args.bucket:
         found = found.filter(pl.col("bucket") == args.bucket)
@@ -64,7 +63,7 @@ def predictions(engine: sa.Engine, args: shapes.PredictionsArgs) -> shapes.Predi
 def accuracy(engine: sa.Engine, args: shapes.AccuracyArgs) -> shapes.Accuracy:
     """How official forecasts came true: the last 30 days of each ticker, and all of them by horizon."""
     by, descending = _ORDERS[args.order]
-    found = _of(reads.accuracy_30d(engine).with_columns(is_simulated=_is_simulated(engine)), args)
+    found = _of(provenance(engine).marked(reads.accuracy_30d(engine)), args)
     found = found.sort(by, descending=descending, nulls_last=True, maintain_order=True)
     return shapes.Accuracy(
         source="ldtm_accuracy_30d",
@@ -78,7 +77,9 @@ def accuracy(engine: sa.Engine, args: shapes.AccuracyArgs) -> shapes.Accuracy:
 def fleet_skill(engine: sa.Engine) -> tuple[shapes.SkillRow, ...]:
     """All official out-of-sample forecasts against persistence, a row for each horizon that has matured ones."""
     frame = remembered.prediction_skill(engine).filter(pl.col("family") == FAMILY)
-    return _rows(frame.with_columns(skill=1 - pl.col("ratio_to_persistence")), shapes.SkillRow, len(HORIZONS))
+    errors = (pl.col("mean_abs_log_error", "persistence_mean_abs_log_error") * 100).name.suffix("_pct")
+    told = frame.with_columns(errors, skill=1 - pl.col("ratio_to_persistence"))
+    return _rows(told, shapes.SkillRow, len(HORIZONS))
 
 
 def model_cards(engine: sa.Engine, args: shapes.ModelCardsArgs) -> shapes.ModelCards:
@@ -87,7 +88,7 @@ def model_cards(engine: sa.Engine, args: shapes.ModelCardsArgs) -> shapes.ModelC
         pl.col("skill").str.json_path_match(f"$.test.{part}").cast(pl.Float64).alias(f"test_skill_{part}")
         for part in (*HORIZONS, "total")
     ]
-    found = _of(reads.model_cards(engine), args).with_columns(*skill, is_simulated=_is_simulated(engine))
+    found = _of(provenance(engine).marked(reads.model_cards(engine)), args).with_columns(*skill)
     return shapes.ModelCards(
         source="ldtm_model_cards",
         as_of=_newest(found, "trained_through"),
@@ -106,7 +107,7 @@ def headlines(engine: sa.Engine, args: shapes.HeadlinesArgs) -> shapes.Headlines
         source="news_headlines",
         as_of=newest.date() if isinstance(newest, datetime) else None,
         total=_found(frame),
-        rows=_rows(frame, shapes.HeadlineRow, args.limit),
+        rows=_rows(provenance(engine).marked(frame), shapes.HeadlineRow, args.limit),
     )
 
 
@@ -117,12 +118,8 @@ def history(engine: sa.Engine, args: shapes.HistoryArgs) -> shapes.History:
         source="ldtm_daily_snapshots",
         as_of=_newest(frame, "run_date"),
         total=_found(frame),
-        rows=_rows(frame, shapes.HistoryRow, args.limit),
+        rows=_rows(provenance(engine).marked(frame), shapes.HistoryRow, args.limit),
     )
-
-
-def _is_simulated(engine: sa.Engine) -> pl.Expr:
-    return pl.col("ticker").is_in(sorted(provenance(engine).simulated))
 
 
 def _of(frame: pl.DataFrame, args: shapes.Args) -> pl.DataFrame:

@@ -1,4 +1,8 @@
-"""One function a subject: what the tables say of it now, as gauges. Instants are seconds since 1970, days UTC."""
+"""One function a subject: what the tables say of it now, as gauges. Instants are seconds since 1970, days UTC.
+
+What was done is counted of all tickers, also of those with simulated prices; what models are worth (skill, champions
+without it) leaves those out where others have real ones, as provenance.py has it.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
@@ -67,11 +71,12 @@ def skill(engine: sa.Engine) -> Iterator[GaugeMetricFamily]:
 
 def models(engine: sa.Engine) -> Iterator[GaugeMetricFamily]:
     """Champions, and those whose test part shows no skill."""
-    cards = provenance(engine).poolable(reads.model_cards(engine).filter(pl.col("version").is_not_null()))
-    total = cards["skill"].str.json_path_match("$.test.total").cast(pl.Float64)
+    cards = reads.model_cards(engine).filter(pl.col("version").is_not_null())
+    total = provenance(engine).poolable(cards)["skill"].str.json_path_match("$.test.total").cast(pl.Float64)
     yield _gauge("ldtm_champions", "Tickers that have a champion", (), cards.height)
     without = int((total <= 0).sum())
-    yield _gauge("ldtm_champions_without_skill", "Champions no better than persistence on their test part", (), without)
+    worth = "Champions no better than persistence on their test part, simulated prices left out"
+    yield _gauge("ldtm_champions_without_skill", worth, (), without)
 
 
 def runs(engine: sa.Engine) -> Iterator[GaugeMetricFamily]:

@@ -1,4 +1,8 @@
-"""Whose prices each ticker's are. Made-up ones are named wherever they show, and nothing pools them with real ones."""
+"""Whose prices each ticker's are. Made-up ones are named wherever they show, row by row where a program reads.
+
+Nothing that says what forecasts are worth pools them with real ones; what was done (ingests, runs, forecasts, open
+targets) is counted of all tickers: a failure of a made-up one is a failure.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +31,10 @@ class Provenance:
     def apart(self) -> tuple[str, ...]:
         """The simulated tickers that no figure may pool with others; none where every ticker is simulated."""
         return tuple(sorted(self.simulated)) if len(self.simulated) < len(self.sources) else ()
+
+    def marked(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The rows of a frame (column ticker) with is_simulated: whether the ticker's prices are made up."""
+        return frame.with_columns(is_simulated=pl.col("ticker").is_in(sorted(self.simulated)))
 
     def parts(self, frame: pl.DataFrame) -> list[pl.DataFrame]:
         """The rows of a frame (column ticker) that belong together: the real ones, then those apart; all as one."""

@@ -18,7 +18,6 @@ SELECT family, horizon, count(*) AS n,
        avg(persistence_abs_log_error) FILTER (WHERE abs_log_error IS NOT NULL) AS persistence_mean_abs_log_error,
        avg(abs_log_error) / nullif(avg(persistence_abs_log_error) FILTER (WHERE abs_log_error IS NOT NULL), 0)
            AS ratio_to_persistence,
-       avg(abs(pct_error)) AS mean_abs_pct_error,
        min(run_date) AS first_run_date, max(run_date) AS last_run_date
 FROM ldtm_prediction_errors
 WHERE NOT in_sample AND NOT is_late

@@ -120,8 +120,8 @@ def prediction_skill(engine: sa.Engine) -> pl.DataFrame:
     """Official out-of-sample errors per family and horizon, each against persistence on the very same rows.
 
     Columns: family, horizon, n, mean_abs_log_error, persistence_mean_abs_log_error, ratio_to_persistence (below 1 is
-    better than "tomorrow is today"), mean_abs_pct_error, first_run_date, last_run_date. Simulated tickers are left out
-    where there are others (see provenance.py).
+    better than "tomorrow is today"), first_run_date, last_run_date. Simulated tickers are left out where there are
+    others (see provenance.py).
     """
     return selected(engine, queries.PREDICTION_SKILL, apart=list(provenance(engine).apart))
 

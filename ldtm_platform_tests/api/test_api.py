@@ -106,7 +106,11 @@ def test_a_signal_that_is_not_there_is_not_found(client: TestClient) -> None:
         ({"limit": 0}, "limit: Input should be greater than or equal to 1"),
         ({"limit": 10_000_000}, "limit: Input should be less than or equal to 200"),
         ({"bucket": "up"}, "bucket: Input should be 'bullish', 'neutral' or 'bearish'"),
-        ({"tikcers": "AAPL"}, "tikcers: Extra inputs are not permitted"),
+        (
+            {"ticker": "AAPL"},
+            "no parameter 'ticker' here; there are: tickers, group, limit, session, bucket, lowest_first",
+        ),
+        ({"ticker": "AAPL", "limit": 0}, "limit: Input should be greater than or equal to 1; no parameter 'ticker'"),
         ({"tickers": "ZZZZ"}, "not in the universe: ZZZZ"),
         ({"tickers": "'; DROP TABLE ldtm_run_log; --"}, "String should match pattern"),
         ({"tickers": "A" * 5000}, "tickers: String should have at most 4000 characters"),

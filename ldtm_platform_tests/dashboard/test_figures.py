@@ -1,6 +1,8 @@
 """The figures, without a browser: what stands where, in which price basis, and that Plotly takes it."""
 
+import re
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
@@ -15,6 +17,7 @@ from ldtm_platform.dashboard.figures.ticker import error_figure, price_figure
 from ldtm_platform.horizons import HORIZONS, targets
 from ldtm_platform.sessions import session_offset
 
+ASSETS = Path(leaderboard.__file__).parents[1] / "assets"
 FIRST = date(2026, 1, 5)
 SPLIT_DAY = 30
 
@@ -123,6 +126,33 @@ def test_the_error_figure_has_persistence_on_the_same_targets(horizon: str) -> N
     assert own["x"] == naive["x"]
     assert len(own["x"]) == scored.height - 20
     go.Figure(figure)
+
+
+def test_what_is_drawn_has_a_contrast_of_three_to_one_in_both_themes() -> None:
+    """WCAG 1.4.11; the surfaces are those of look.css."""
+    surfaces = re.findall(r"--surface: (#\w{6})", (ASSETS / "look.css").read_text())
+    assert len(surfaces) == 2
+    history = _history([100.0 + day % 7 for day in range(80)], 1.02)
+    shown = drawable.adjusted_closes(_closes([100.0 + day % 7 for day in range(80)]), _splits())
+    figures = [error_figure(drawable.errors(history, horizon), horizon) for horizon in HORIZONS]
+    figures.append(price_figure(shown, history, history.row(-1, named=True)))
+    for trace in (trace for figure in figures for trace in figure["data"]):
+        for part in (trace[name] for name in ("marker", "line") if name in trace):
+            assert part.get("opacity", 1) == 1, trace["name"]
+            for colour in [part["color"]] if isinstance(part["color"], str) else part["color"]:
+                assert min(_contrast(colour, surface) for surface in surfaces) >= 3, (trace["name"], colour)
+
+
+def _contrast(one: str, other: str) -> float:
+    """As WCAG 2 defines it, of two colours #rrggbb."""
+    darker, lighter = sorted(_luminance(colour) for colour in (one, other))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    values = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in values]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def test_a_sparkline_ends_in_the_forecast_on_the_same_scale() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from ldtm_platform.dashboard.pages.llm_query import examples
 from ldtm_platform.settings import Settings
 from ldtm_platform.stack.readers import reader_url
 from ldtm_platform_tests.dashboard.conftest import LAST
@@ -155,6 +156,15 @@ def test_an_example_fills_the_question_and_nothing_asks_for_one(scene: Scene) ->
     expect(page.locator("#llm-status")).to_contain_text("ask something", timeout=30_000)
     page.get_by_role("button", name="Does any model beat").click()
     expect(page.get_by_label("Question")).to_have_value("Does any model beat tomorrow-is-today?", timeout=30_000)
+
+
+def test_the_examples_are_about_tickers_that_have_forecasts(scene: Scene) -> None:
+    page = scene.watched.open("?tab=llm_query&group=etfs")
+    asked = "How accurate were the forecasts of SQQQ and TQQQ?"
+    page.get_by_role("button", name=asked).click()
+    expect(page.get_by_label("Question")).to_have_value(asked, timeout=30_000)
+    assert examples([])[1::2] == ("How accurate were the forecasts?", "What is in the news?")
+    assert examples(["IBM"])[1::2] == ("How accurate were the forecasts of IBM?", "What is in the news on IBM?")
 
 
 @pytest.mark.parametrize(("name", "dark", "phone"), [("dark", True, False), ("phone", False, True)])

@@ -40,7 +40,6 @@ def test_group_and_bucket_filter_and_stand_in_the_address(page: Watched, known: 
     here.get_by_role("option", name="semis", exact=True).click()
     here.wait_for_url("**group=semis**")
     of_group = reads.signals(known).filter(pl.col("ticker").is_in(load_universe().groups["semis"]))
-    # The address changes at once, the page a moment later: its buckets lead to the group only then.
     expect(here.locator(".chip.chosen")).to_contain_text(str(of_group.height))
     here.locator(".chip", has_text="bearish").click()
     here.wait_for_url("**bucket=bearish**")
@@ -50,6 +49,19 @@ def test_group_and_bucket_filter_and_stand_in_the_address(page: Watched, known: 
     assert page.rows("predictions", "ticker")[:3] == expected["ticker"].to_list()[:3]
     here.go_back()
     expect(here.locator(".chip.chosen")).to_contain_text("all")
+
+
+def test_a_bucket_and_a_step_keep_what_was_chosen_since_the_page_was_drawn(page: Watched) -> None:
+    here = page.open("?tab=todays_predictions")
+    # The address as a choice of the group leaves it, in the moment before the page is drawn anew.
+    here.evaluate("() => history.replaceState({}, '', location.search + '&group=semis')")
+    here.locator(".chip", has_text="bearish").click()
+    here.wait_for_url("**group=semis&bucket=bearish")
+    expect(here.locator("h2").first).to_contain_text("group semis and bearish")
+    here.evaluate("() => history.replaceState({}, '', location.search.replace('semis', 'etfs'))")
+    here.get_by_role("link", name="Previous session").click()
+    here.wait_for_url("**group=etfs&bucket=bearish&session=2026-04-21")
+    expect(here.locator("h2").first).to_contain_text("group etfs and bearish")
 
 
 def test_an_earlier_session_is_shown_as_such_and_steps_lead_to_its_neighbours(page: Watched, known: sa.Engine) -> None:

@@ -53,7 +53,8 @@ ACCURACY = shapes.Accuracy(
         shapes.SkillRow(
             horizon="next_day",
             n=4080,
-            mean_abs_pct_error=3.06,
+            mean_abs_log_error_pct=3.06,
+            persistence_mean_abs_log_error_pct=1.46,
             ratio_to_persistence=2.09,
             skill=-1.09,
             first_run_date=date(2026, 1, 5),
@@ -88,6 +89,7 @@ HEADLINES = shapes.Headlines(
             title="AMD to spend $7.5 billion; analyst sees 999.99 by May",
             publisher="Wire",
             url="https://news.example/amd/7.5-billion?id=31337",
+            is_simulated=False,
         ),
     ),
 )

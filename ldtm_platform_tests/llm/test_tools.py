@@ -6,10 +6,12 @@ import pytest
 import sqlalchemy as sa
 from pydantic import ValidationError
 
+from ldtm_platform.cli.demo import skill_table
 from ldtm_platform.llm import shapes, tools
 from ldtm_platform.llm.toolbox import NAMES, TOOLS, Toolbox, ToolRefused
 from ldtm_platform.stages.confidence import score_sessions
 from ldtm_platform.universe import Universe
+from ldtm_platform.warehouse import reads
 from ldtm_platform_tests.generated_history import fill, sessions_through
 from ldtm_platform_tests.warehouse.rows import query
 
@@ -63,6 +65,11 @@ def test_accuracy_stands_beside_persistence(filled: sa.Engine) -> None:
     assert [row.horizon for row in found.fleet] == ["next_day", "next_monday", "one_month"]
     for row in found.fleet:
         assert row.skill == pytest.approx(1 - (row.ratio_to_persistence or 0.0))
+    # The errors are those that skill rests on, and that the demo's table shows.
+    told = [(row.mean_abs_log_error_pct, row.persistence_mean_abs_log_error_pct) for row in found.fleet]
+    shown = skill_table(reads.prediction_skill(filled)).select("mean error %", "tomorrow-is-today %")
+    assert told == shown.rows()
+    assert [own / naive for own, naive in shown.rows()] == pytest.approx([r.ratio_to_persistence for r in found.fleet])
 
 
 def test_history_is_newest_first_and_counts_what_is_beyond_the_limit(filled: sa.Engine) -> None:
@@ -105,7 +112,11 @@ def test_a_group_narrows_every_tool(filled: sa.Engine) -> None:
         ("predictions", "not json", "no JSON object"),
         ("predictions", [1], "must be a JSON object"),
         ("predictions", {"limit": 10**9}, "limit: Input should be less than or equal to 200"),
-        ("predictions", {"where": "1=1"}, "where: Extra inputs are not permitted"),
+        (
+            "confidence",
+            {"where": "1=1"},
+            "no parameter 'where' here; there are: tickers, limit, session, horizon, group",
+        ),
         ("predictions", {"session": "yesterday"}, "session: Input should be a valid date"),
         ("history", {"tickers": ["'; DROP TABLE x; --"]}, "tickers.0: String should match pattern"),
         ("history", {"tickers": ["ZZZZ"]}, "not in the universe: ZZZZ"),

@@ -10,9 +10,13 @@ import sqlalchemy as sa
 from ldtm_platform.dashboard.page import Page, Place
 from ldtm_platform.dashboard.pages import accuracy_leaderboard, ticker_view, todays_predictions
 from ldtm_platform.llm import shapes, tools
+from ldtm_platform.llm.render import rows_of
+from ldtm_platform.llm.toolbox import NAMES, Toolbox
+from ldtm_platform.metrics import families
 from ldtm_platform.postgres.server import Connection
 from ldtm_platform.settings import Settings
 from ldtm_platform.stages.confidence import score_sessions
+from ldtm_platform.universe import load_universe
 from ldtm_platform.warehouse import reads
 from ldtm_platform.warehouse.provenance import provenance
 from ldtm_platform_tests.generated_history import fill, sessions_through
@@ -103,10 +107,30 @@ def test_without_simulated_prices_no_page_speaks_of_them(mixed: sa.Engine) -> No
     assert "'ticker': 'TQQQ'" in board
 
 
-def test_programs_and_language_models_are_told_by_row(mixed: sa.Engine) -> None:
+def test_programs_and_language_models_are_told_by_row_whatever_they_read(mixed: sa.Engine) -> None:
     mark(mixed, FUNDS)
-    rows = tools.predictions(mixed, shapes.PredictionsArgs()).rows
-    assert {row.ticker for row in rows if row.is_simulated} == set(
-        provenance(mixed).simulated & {r.ticker for r in rows}
-    )
-    assert [row.ticker for row in tools.accuracy(mixed, shapes.AccuracyArgs()).rows if row.is_simulated] == FUNDS
+    list(score_sessions(mixed, [LAST]))
+    box = Toolbox(mixed, load_universe())
+    for name in set(NAMES) - {"tqqq_signal"}:
+        rows = rows_of(box.call(name, {"limit": 200}))
+        told = {getattr(row, "ticker"): getattr(row, "is_simulated") for row in rows}  # noqa: B009 - one of several types
+        assert set(told.values()) == {True, False}, name
+        assert {ticker for ticker, is_made_up in told.items() if is_made_up} == set(FUNDS) & set(told), name
+
+
+def test_metrics_count_the_work_on_all_and_the_worth_of_real_ones(mixed: sa.Engine) -> None:
+    """The counts before and after two of six tickers are marked as simulated."""
+
+    def counted() -> tuple[float, float, float]:
+        champions, without = families.models(mixed)
+        (runs,) = families.runs(mixed)
+        done = sum(sample.value for sample in runs.samples)
+        return champions.samples[0].value, done, without.samples[0].value
+
+    mark(mixed, [])
+    champions, done, without = counted()
+    mark(mixed, FUNDS)
+    assert counted()[:2] == (champions, done)
+    cards = tools.model_cards(mixed, shapes.ModelCardsArgs()).rows
+    bad = [row.is_simulated for row in cards if row.test_skill_total is not None and row.test_skill_total <= 0]
+    assert (without, counted()[2]) == (len(bad), bad.count(False))

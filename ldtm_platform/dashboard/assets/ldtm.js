@@ -21,9 +21,11 @@
     const link = event.target.closest && event.target.closest('a[href^="?"]');
     if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
     event.preventDefault();
-    const to = link.getAttribute("href");
+    /* The page drawn may be older than the address: what changes one part of the place leaves the others as they are. */
+    const part = link.dataset.part;
+    const to = part ? changed(part, link.dataset.value) : link.getAttribute("href");
     /* To where one is already, with what has arrived since. */
-    if (link.dataset.reload && to === location.search) location.reload();
+    if (link.dataset.reload && to.slice(1) === location.search.slice(1)) location.reload();
     else go(to);
   });
 

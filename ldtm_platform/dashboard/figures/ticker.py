@@ -75,7 +75,7 @@ def error_figure(scored: pl.DataFrame, horizon: str) -> dict[str, Any]:
             y=_rounded(scored["error_pct"]),
             name="single forecasts",
             mode="markers",
-            marker={"color": colour, "size": 4, "opacity": 0.45, "symbol": _SYMBOLS[horizon]},
+            marker={"color": colour, "size": 5, "symbol": _SYMBOLS[horizon]},
             customdata=_days(scored["run_date"]),
             hovertemplate="%{y:.2f} % (made %{customdata})",
         ),
@@ -113,7 +113,7 @@ def _forecasts(honest: pl.DataFrame, horizon: str) -> dict[str, Any]:
         customdata=_days(drawn["run_date"]),
         name=f"{NAMES[horizon]} forecasts",
         mode="markers",
-        marker={"color": COLOURS[horizon], "size": 5, "opacity": 0.75, "symbol": _SYMBOLS[horizon]},
+        marker={"color": COLOURS[horizon], "size": 5, "symbol": _SYMBOLS[horizon]},
         visible="legendonly" if horizon == "next_monday" else True,
         hovertemplate="%{y:,.2f} (made %{customdata})",
     )

@@ -6,6 +6,7 @@ model's work. Questions and answers are kept nowhere.
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import aclosing
 from uuid import uuid4
 
@@ -18,20 +19,17 @@ from ldtm_platform.dashboard.page import Page, Place
 from ldtm_platform.dashboard.pages import llm_answer
 from ldtm_platform.dashboard.parts import controls, states
 from ldtm_platform.dashboard.parts.aria import aria
+from ldtm_platform.dashboard.parts.text import listed
 from ldtm_platform.llm.asking import Answer, Called, Given, Partial, ask
 from ldtm_platform.llm.context import QuestionRefused
 from ldtm_platform.llm.endpoint import Endpoint, NotConfigured, endpoint_of
 from ldtm_platform.llm.toolbox import Toolbox
 from ldtm_platform.settings import Settings
-from ldtm_platform.universe import UniverseError, load_universe
+from ldtm_platform.universe import Universe, UniverseError, load_universe
+from ldtm_platform.warehouse import screens
+from ldtm_platform.warehouse.provenance import provenance
 
 KEY, TITLE = "llm_query", "LLM Query"
-EXAMPLES = (
-    "Which tickers have the highest implied one-month return?",
-    "How accurate were the forecasts of AAPL and NVDA?",
-    "Does any model beat tomorrow-is-today?",
-    "What is in the news on MSFT?",
-)
 # Each holds a connection to the model's server.
 MOST_AT_ONCE = 8
 
@@ -42,20 +40,20 @@ Running = dict[str, "asyncio.Task[None]"]
 def page(settings: Settings) -> Page:
     """The page LLM Query."""
 
-    def layout(place: Place, _engine: sa.Engine) -> Component:
-        groups = sorted(load_universe(settings.universe).groups)
+    def layout(place: Place, engine: sa.Engine) -> Component:
+        universe = load_universe(settings.universe)
         endpoint, trouble = _endpoint(settings)
         return html.Div(
             [
                 html.Div(
                     [
                         html.Div([html.H1(TITLE), html.Div(_where(endpoint), className="as-of")]),
-                        controls.bar(controls.group_select(groups, place.group)),
+                        controls.bar(controls.group_select(sorted(universe.groups), place.group)),
                     ],
                     className="page-head",
                 ),
                 None if endpoint else _not_set(trouble),
-                _form(place.group),
+                _form(place.group, examples(_with_forecasts(universe, place.group, engine))),
                 html.Div(id="llm-status", className="llm-status", role="status", **aria(live="polite")),
                 html.Div(id="llm-answer", className="llm-answer"),
                 html.Div(id="llm-below"),
@@ -109,11 +107,12 @@ def _register(app: Dash, engine: sa.Engine, settings: Settings) -> None:
     @app.callback(
         Output("llm-question", "value"),
         Input({"type": "llm-example", "at": ALL}, "n_clicks"),
+        State({"type": "llm-example", "at": ALL}, "children"),
         prevent_initial_call=True,
     )
-    async def example(clicks: list[int | None]) -> object:
+    async def example(clicks: list[int | None], questions: list[str]) -> object:
         chosen = ctx.triggered_id
-        return EXAMPLES[chosen["at"]] if chosen and any(clicks) else no_update
+        return questions[chosen["at"]] if chosen and any(clicks) else no_update
 
 
 async def _answered(question: str, group: str | None, engine: sa.Engine, settings: Settings) -> None:
@@ -202,10 +201,27 @@ def _not_set(trouble: str) -> Component:
     return states.empty("No language model yet", why, ("LLM_BASE_URL=http://127.0.0.1:8080/v1 ldtm up",))
 
 
-def _form(group: str | None) -> Component:
+def _with_forecasts(universe: Universe, group: str | None, engine: sa.Engine) -> list[str]:
+    """The tickers (of a group) that have forecasts, on real prices where there are some."""
+    apart = provenance(engine).apart
+    mine = universe.groups.get(group, ()) if group else universe.tickers
+    return [ticker for ticker in screens.forecast_tickers(engine) if ticker in mine and ticker not in apart]
+
+
+def examples(tickers: Sequence[str]) -> tuple[str, ...]:
+    """Questions to begin with, about some of the tickers that have forecasts, or about none in particular."""
+    return (
+        "Which tickers have the highest implied one-month return?",
+        f"How accurate were the forecasts{f' of {listed(tickers[:2])}' if tickers else ''}?",
+        "Does any model beat tomorrow-is-today?",
+        f"What is in the news{f' on {tickers[-1]}' if tickers else ''}?",
+    )
+
+
+def _form(group: str | None, questions: Sequence[str]) -> Component:
     chips = [
-        html.Button(example, id={"type": "llm-example", "at": at}, className="chip llm-example")
-        for at, example in enumerate(EXAMPLES)
+        html.Button(question, id={"type": "llm-example", "at": at}, className="chip llm-example")
+        for at, question in enumerate(questions)
     ]
     return dmc.Paper(
         [

@@ -9,7 +9,7 @@ from ldtm_platform.dashboard.parts.grids import column
 
 _COSTS = (
     column("stage", "Stage", minWidth=110),
-    column("finished", "Ended (UTC)", minWidth=150),
+    column("finished", "Ended (UTC)", minWidth=136),
     column("status", "Status", minWidth=90),
     column("units", "Parts", kind="count", minWidth=80, tip="Tickers or sessions of the run"),
     column("wall_sec", "Seconds", kind="number", minWidth=100),
@@ -17,7 +17,7 @@ _COSTS = (
     column("cpu_sec", "CPU s", kind="number", minWidth=90, tip="Of the process and its workers"),
     column("peak_memory_mib", "Peak MiB", kind="count", minWidth=100),
     column("gpu_peak_memory_mib", "GPU MiB", kind="count", minWidth=100),
-    column("run", "Run", minWidth=100, pinned="right", maxWidth=110, cellRenderer="RunLink"),
+    column("run", "Run", minWidth=84, pinned="right", maxWidth=90, cellRenderer="RunLink"),
 )
 
 

@@ -12,21 +12,24 @@ from ldtm_platform.dashboard.parts.grids import column
 ROWS = 63
 
 _COLUMNS = (
-    column("run_date", "Made on", kind="day", pinned="left", minWidth=110),
+    column("run_date", "Made on", kind="day", pinned="left", minWidth=94, maxWidth=96),
     column("run_date_close", "Close", kind="money"),
-    column("next_day_target_date", "Next day", kind="day", minWidth=110),
+    column("next_day_target_date", "Next day", kind="day", minWidth=94),
     column("next_day_close_pred", "Forecast", kind="money"),
     column("next_day_actual", "Actual", kind="money"),
-    column("direction", "Direction", tip="Whether the next-day forecast had the direction right", minWidth=110),
+    column("direction", "Direction", tip="Whether the next-day forecast had the direction right", minWidth=78),
     column("error_pct", "Error", kind="percent", tip="Absolute next-day error, of the actual close"),
-    column("persistence_error_pct", "Tomorrow-is-today", kind="percent", minWidth=158, tip="Persistence's error"),
-    column("one_month_target_date", "One month", kind="day", minWidth=110),
+    column("persistence_error_pct", "Tomorrow-is-today", kind="percent", minWidth=100, tip="Persistence's error"),
+    column("one_month_target_date", "One month", kind="day", minWidth=94),
     column("one_month_close_pred", "Forecast", kind="money"),
     column("one_month_actual", "Actual", kind="money"),
     column(
-        "how", "Made", tip="live: that evening; replay: afterwards, from what was known then; in sample: not scored"
+        "how",
+        "Made",
+        minWidth=82,
+        tip="live: that evening; replay: afterwards, from what was known then; in sample: not scored",
     ),
-    column("model_version", "Model", minWidth=220),
+    column("model_version", "Model", minWidth=130, flex=3, tooltipField="model_version"),
 )
 
 

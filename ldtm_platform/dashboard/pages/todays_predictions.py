@@ -24,13 +24,13 @@ _SPARK_DAYS = 48
 _SCORE = "0 to 100; … is not enough evidence yet (21 independent forecasts are needed)"
 
 _COLUMNS = (
-    column("ticker", "Ticker", pinned="left", minWidth=84, maxWidth=110, cellRenderer="TickerLink", filter=True),
+    column("ticker", "Ticker", pinned="left", minWidth=80, maxWidth=90, cellRenderer="TickerLink", filter=True),
     column(
         "spark",
         "30 sessions",
         kind="spark",
-        minWidth=152,
-        maxWidth=152,
+        minWidth=134,
+        maxWidth=134,
         csv=False,
         tip="The last 30 closes, then (dashed) the one-month forecast; each ticker on its own scale",
     ),
@@ -38,36 +38,37 @@ _COLUMNS = (
         "implied_1m_return_pct",
         "Implied 1 m",
         kind="change",
-        minWidth=132,
+        minWidth=98,
         sort="desc",
         tip="One-month forecast over next-day forecast − 1; bullish above 1 %, bearish below −1 %",
     ),
-    column("bucket", "Bucket", kind="bucket", minWidth=108),
+    column("bucket", "Bucket", kind="bucket", minWidth=82),
     column("run_date_close", "Close", kind="money"),
     column("next_day_close_pred", "Next day", kind="money"),
-    column("next_day_pct", "Change", kind="change", minWidth=104, tip="Next-day forecast against the close"),
-    column("one_month_close_pred", "One month", kind="money", minWidth=104),
-    column("next_day_confidence", "Confidence, day", kind="score", minWidth=136, tip=f"Next-day forecast: {_SCORE}"),
-    column(
-        "one_month_confidence", "Confidence, month", kind="score", minWidth=150, tip=f"One-month forecast: {_SCORE}"
-    ),
+    column("next_day_pct", "Change", kind="change", minWidth=92, tip="Next-day forecast against the close"),
+    column("one_month_close_pred", "One month", kind="money"),
+    column("next_day_confidence", "Confidence, day", kind="score", minWidth=94, tip=f"Next-day forecast: {_SCORE}"),
+    column("one_month_confidence", "Confidence, month", kind="score", minWidth=94, tip=f"One-month forecast: {_SCORE}"),
     column(
         "next_day_skill_pct",
         "Skill, next day",
         kind="skill",
-        minWidth=150,
+        minWidth=140,
         n="next_day_n",
         tip="1 − error / tomorrow-is-today's error over the record; ✕ is worse than tomorrow-is-today",
     ),
-    column("one_month_skill_pct", "Skill, one month", kind="skill", minWidth=150, n="one_month_n"),
+    column("one_month_skill_pct", "Skill, one month", kind="skill", minWidth=132, n="one_month_n"),
     column(
-        "made", "Made", tip="live: that evening; replay: afterwards from what was known then; in sample: not scored"
+        "made",
+        "Made",
+        minWidth=82,
+        tip="live: that evening; replay: afterwards from what was known then; in sample: not scored",
     ),
-    column("one_month_target_date", "Month's target", kind="day", minWidth=124),
+    column("one_month_target_date", "Month's target", kind="day", minWidth=94),
 )
 
 # Beside the ticker, where some prices are made up and others are not.
-_PRICES = column("prices", "Prices", minWidth=96, tip="Where the bars are from; `simulated` is a generator")
+_PRICES = column("prices", "Prices", minWidth=84, tip="Where the bars are from; `simulated` is a generator")
 
 
 def page(settings: Settings) -> Page:
@@ -145,9 +146,11 @@ def _chips(place: Place, in_group: pl.DataFrame) -> Component:
     named: dict[str | None, tuple[str, int]] = {None: ("all", in_group.height)}
     named |= {bucket: (words, counts.get(bucket, 0)) for bucket, words in today.BUCKETS.items()}
     chips = [
-        html.A(
+        controls.link(
             [words, html.Strong(f"{count}")],
-            href=place.at(KEY, bucket=bucket).query,
+            place,
+            "bucket",
+            bucket,
             className="chip chosen" if place.bucket == bucket else "chip",
             **aria(current="true" if place.bucket == bucket else "false"),
         )

@@ -9,7 +9,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from ldtm_platform.dashboard.page import Place
-from ldtm_platform.dashboard.parts.aria import aria
+from ldtm_platform.dashboard.parts.aria import aria, data
 
 
 def moves(part: str, shown: str | None) -> dict[str, Any]:
@@ -18,6 +18,12 @@ def moves(part: str, shown: str | None) -> dict[str, Any]:
     `shown` is the value that it shows now; pass it as the input's `value` too.
     """
     return {"id": {"type": "place", "part": part}, "data-shown": shown or ""}
+
+
+def link(children: Any, place: Place, part: str, value: str | date | None, **more: Any) -> Component:  # noqa: ANN401
+    """A link to a place with one part changed (a field of Place; None: the page's own choice)."""
+    chosen = data(part=part, value=f"{value or ''}")
+    return html.A(children, href=place.at(place.tab, **{part: value}).query, **chosen, **more)
 
 
 def ticker_select(tickers: Sequence[str], shown: str | None) -> Component:
@@ -74,8 +80,7 @@ def steps(place: Place, before: date | None, after: date | None) -> Component:
         if session is None:
             return html.Span(glyph, className="step off", **aria(hidden="true"))
         words = f"{name} session, {session}"
-        href = place.at(place.tab, session=session).query
-        return html.A(glyph, href=href, className="step", title=words, **aria(label=words))
+        return link(glyph, place, "session", session, className="step", title=words, **aria(label=words))
 
     return html.Div([step("‹", "Previous", before), step("›", "Next", after)], className="steps")
 

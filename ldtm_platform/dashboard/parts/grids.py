@@ -16,9 +16,18 @@ _THEME = """themeQuartz.withParams({
     headerTextColor: 'var(--ink-2)', borderColor: 'var(--line)', rowHoverColor: 'var(--surface-2)',
     oddRowBackgroundColor: 'var(--surface)', accentColor: 'var(--accent)', chromeBackgroundColor: 'var(--surface-2)',
     menuBackgroundColor: 'var(--surface)', inputBackgroundColor: 'var(--surface)', fontFamily: 'inherit',
-    fontSize: 13, spacing: 6, wrapperBorderRadius: 8, borderRadius: 6, browserColorScheme: 'inherit'})"""
-_ROW, _HEAD = 36, 40
-_COLUMN = {"sortable": True, "resizable": True, "minWidth": 90, "flex": 1, "suppressMovable": True}
+    fontSize: 13, spacing: 6, cellHorizontalPadding: 8, wrapperBorderRadius: 8, borderRadius: 6,
+    browserColorScheme: 'inherit'})"""
+# A heading has room for two lines, so that its words do not make a column wider than its values.
+_ROW, _HEAD = 36, 46
+_COLUMN = {
+    "sortable": True,
+    "resizable": True,
+    "minWidth": 74,
+    "flex": 1,
+    "suppressMovable": True,
+    "wrapHeaderText": True,
+}
 _OPTIONS = {
     "theme": {"function": _THEME},
     "rowHeight": _ROW,
@@ -109,7 +118,7 @@ def grid(
     As high as its rows up to `height` (default 560); further rows and columns scroll inside it. `options` go to
     the grid (dashGridOptions). The button gives the rows as filtered and sorted, as `<file_name or key>.csv`.
     """
-    fits = _HEAD + _ROW * max(len(rows), 1) + 20
+    fits = _HEAD + _ROW * max(len(rows), 1) + 24
     listed = _with_counts(columns)
     table = dag.AgGrid(
         id={"type": "grid", "key": key},

@@ -1,8 +1,8 @@
 """The look: colours that read on white and on near-black and that the colour-blind tell apart, and the figures' frame.
 
 The four hues are Okabe and Ito's (jfly.uni-koeln.de/color): of their eight, those with a contrast of 3:1 or more on
-both backgrounds, so that a figure is the same in both themes. Text, grid and legend of figures take the theme's colours
-by CSS (assets/look.css), which switches without asking the server.
+both backgrounds, so that a figure is the same in both themes; drawn opaque, as the contrast is lost otherwise. Text,
+grid and legend of figures take the theme's colours by CSS (assets/look.css), which switches without asking the server.
 """
 
 from collections.abc import Mapping
