@@ -24,6 +24,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -185,7 +186,7 @@ def _callbacks(browser: Browser, base: str, repeats: int) -> Iterator[Measured]:
     page.on("request", began)
     page.on("requestfinished", ended)
     for query in itertools.islice(_queries(), repeats * 24):
-        with page.expect_request_finished(lambda request, to=query: _draws(request, to), timeout=180_000):
+        with page.expect_request_finished(partial(_draws, query), timeout=180_000):
             page.evaluate(
                 "(search) => { history.pushState({}, '', search);"
                 " window.dispatchEvent(new CustomEvent('_dashprivate_pushstate')); }",
@@ -215,7 +216,7 @@ def _queries() -> Iterator[str]:
         yield f"?tab={tab}&ticker={ticker}&group={group}" + (f"&session={day}" if number % 2 else "")
 
 
-def _draws(request: Request, query: str) -> bool:
+def _draws(query: str, request: Request) -> bool:
     """Whether a request is the callback that draws the page of an address."""
     body = json.loads(request.post_data or "{}") if CALLBACKS in request.url else {}
     return "page.children" in str(body.get("output")) and _asked(body) == query
