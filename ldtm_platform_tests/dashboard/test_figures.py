@@ -2,6 +2,7 @@
 
 import re
 from datetime import date, timedelta
+from math import log
 from pathlib import Path
 from typing import Any
 
@@ -82,12 +83,13 @@ def test_a_small_correction_of_a_close_changes_no_forecast() -> None:
 
 
 def test_in_sample_and_open_forecasts_have_no_error() -> None:
-    history = _history([100.0, 110.0] * 20, 1.05, in_sample=3)
+    history = _history([100.0, 110.0] * 20, 1.2, in_sample=3)
     scored = drawable.errors(history, "next_day")
     assert scored["run_date"].to_list() == _days(40)[3:39]
     n, own, naive, skill = drawable.mean_errors(scored)
-    # 115.5 for 100 and 105 for 110 in turn, where persistence says 110 and 100.
-    assert [n, own, naive, skill] == pytest.approx([36, 10.0227, 9.5455, 1 - 10.0227 / 9.5455], rel=1e-3)
+    # 132 for 100 and 120 for 110 in turn, where persistence says 110 and 100; skill is of logarithms.
+    ratio = (log(132 / 100) + log(120 / 110)) / (2 * log(1.1))
+    assert [n, own, naive, skill] == pytest.approx([36, 20.5455, 9.5455, 1 - ratio], rel=1e-3)
 
 
 def test_nothing_scored_is_no_skill_and_no_error() -> None:

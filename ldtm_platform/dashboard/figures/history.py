@@ -44,26 +44,34 @@ def in_shown_basis(history: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:
 def errors(history: pl.DataFrame, horizon: str) -> pl.DataFrame:
     """The matured forecasts of one horizon that were not made in sample: target, error and persistence's, in percent.
 
-    Columns: run_date, target_date, error_pct and persistence_error_pct (absolute, of the actual close), is_replay.
+    Columns: run_date, target_date, error_pct and persistence_error_pct (absolute, of the actual close), is_replay,
+    log_error and persistence_log_error (|ln(forecast / actual)|, which skill is made of everywhere).
     """
-    actual = pl.col(f"{horizon}_actual")
+    actual, predicted = pl.col(f"{horizon}_actual"), pl.col(f"{horizon}_close_pred")
     return (
         history.filter(~pl.col("in_sample"))
         .drop_nulls([f"{horizon}_actual", f"{horizon}_close_pred", "run_date_close"])
         .select(
             "run_date",
             pl.col(f"{horizon}_target_date").alias("target_date"),
-            error_pct=(pl.col(f"{horizon}_close_pred") / actual - 1).abs() * 100,
+            error_pct=(predicted / actual - 1).abs() * 100,
             persistence_error_pct=(pl.col("run_date_close") / actual - 1).abs() * 100,
             is_replay="is_replay",
+            log_error=(predicted / actual).log().abs(),
+            persistence_log_error=(pl.col("run_date_close") / actual).log().abs(),
         )
         .sort("target_date", "run_date")
     )
 
 
 def mean_errors(scored: pl.DataFrame) -> tuple[int, float | None, float | None, float | None]:
-    """n, mean absolute error, persistence's, and skill = 1 - error / persistence's, of a frame that `errors` gives."""
+    """n, mean absolute error in percent, persistence's, and skill, of a frame that `errors` gives.
+
+    skill = 1 - mean |ln(forecast / actual)| / persistence's.
+    """
     own, naive = scored["error_pct"].mean(), scored["persistence_error_pct"].mean()
+    log_error, log_naive = scored["log_error"].mean(), scored["persistence_log_error"].mean()
     if not isinstance(own, float) or not isinstance(naive, float):
         return 0, None, None, None
-    return scored.height, own, naive, 1 - own / naive if naive > 0 else None
+    assert isinstance(log_error, float) and isinstance(log_naive, float)
+    return scored.height, own, naive, 1 - log_error / log_naive if log_naive > 0 else None
