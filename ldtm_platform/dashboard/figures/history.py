@@ -73,5 +73,6 @@ def mean_errors(scored: pl.DataFrame) -> tuple[int, float | None, float | None, 
     log_error, log_naive = scored["log_error"].mean(), scored["persistence_log_error"].mean()
     if not isinstance(own, float) or not isinstance(naive, float):
         return 0, None, None, None
-    assert isinstance(log_error, float) and isinstance(log_naive, float)
+    assert isinstance(log_error, float)
+    assert isinstance(log_naive, float)
     return scored.height, own, naive, 1 - log_error / log_naive if log_naive > 0 else None
