@@ -7,7 +7,8 @@
 Makes a home in a temporary folder with an embedded PostgreSQL, simulated prices and models of one epoch, none of which
 is timed. Then, as users run it: a replay by `ldtm pipeline --from`; evenings by `ldtm pipeline`, each beside the same
 work for the next session without Dagster (pipeline_bare.py), which is what Dagster's own share is told by; and evenings
-by `ldtm up`, where the jobs of the 18:00 and 18:15 schedules are asked for in the queue as the schedules do.
+by `ldtm up`, once it has come to rest, where the jobs of the 18:00 and 18:15 schedules are asked for in the queue as
+the schedules do.
 """
 
 import argparse

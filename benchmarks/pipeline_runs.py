@@ -3,17 +3,20 @@
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import httpx
 
+from benchmarks.processes import cpu_seconds, family
 from ldtm_platform_tests.cli.home import Home
 
 READY_SEC = 120.0
 POLL_SEC = 0.2
+# A platform that is up takes a tenth of a processor, one that still loads its worker and its dashboard takes two.
+SETTLED_CPU_SEC, SETTLING_SEC = 0.8, 3.0
 
 _READY = """{
   instance { daemonHealth { allDaemonStatuses { required healthy } } }
@@ -54,6 +57,10 @@ class Dagster:
 
     def __init__(self, port: str) -> None:
         self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._http.close()
 
     def wait_until_ready(self) -> None:
         """Return once the code is loaded and every daemon is well. Raises SystemExit where that takes too long."""
@@ -114,15 +121,27 @@ def _is_ready(said: Mapping[str, Any]) -> bool:
 
 @contextmanager
 def platform_up(home: Home, through: date) -> Iterator[tuple[Dagster, int]]:
-    """`ldtm up` with bars up to a session: the door to its Dagster, and its process."""
+    """`ldtm up` with bars up to a session: the door to its Dagster, and its process, once its start is over."""
     with home.start("up", LDTM_LAST_SESSION=through.isoformat()) as process:
         try:
-            dagster = Dagster(home.settings["LDTM_UI_PORT"])
-            dagster.wait_until_ready()
-            yield dagster, process.pid
+            with closing(Dagster(home.settings["LDTM_UI_PORT"])) as dagster:
+                dagster.wait_until_ready()
+                _wait_until_settled(process.pid)
+                yield dagster, process.pid
         finally:
             process.terminate()
             try:
                 process.communicate(timeout=90)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+def _wait_until_settled(pid: int) -> None:
+    """Return once a platform's processes do little: at 18:00 it has long been up."""
+    deadline, used = time.monotonic() + READY_SEC, 0.0
+    while time.monotonic() < deadline:
+        before, used = used, cpu_seconds(family(pid))
+        if used - before < SETTLED_CPU_SEC:
+            return
+        time.sleep(SETTLING_SEC)
+    raise SystemExit("the platform did not come to rest")

@@ -107,7 +107,7 @@ def canary_retrain() -> None:
 
 
 @dg.job(
-    description="Delete old runs that are no partition's latest, so that the event log does not grow without bound."
+    description="Delete old runs that are no partition's latest, with their logs, so that neither grows without bound."
 )
 def prune_event_log() -> None:
     prune_runs()
