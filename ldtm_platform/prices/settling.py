@@ -116,8 +116,9 @@ def _compared(job: Job, answer: TickerBars, stored: Stored) -> Delivery:
 
 def _written(job: Job, ticker: str, stored: Stored, delivery: Delivery) -> IngestOutcome:
     status = _status(job, ticker, stored, delivery)
-    write(job.engine, delivery, before=stored, status=status)
+    # First, that a connection which broke here leaves nothing stored that is called failed.
     job.neighbours.add(delivery.otherwise)
+    write(job.engine, delivery, before=stored, status=status)
     splits = pl.concat([delivery.actions, delivery.reconciled.inferred]).filter(pl.col("kind") == "split")
     return IngestOutcome(
         ticker,

@@ -83,5 +83,5 @@ class Neighbours:
 
 
 def _array(values: pl.Series) -> str:
-    """PostgreSQL's words for an array of dates or numbers; as lists they take ten times as long."""
+    """PostgreSQL's words for an array of dates or numbers; as lists they take eight times as long."""
     return "{" + ",".join(values.cast(pl.String)) + "}"
