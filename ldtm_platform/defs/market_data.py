@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date
+from typing import Any
 
 import dagster as dg
 import polars as pl
 
+from ldtm_platform.batches import batches
 from ldtm_platform.defs.checks import named_tickers, opinion
 from ldtm_platform.defs.measuring import measured_stage
 from ldtm_platform.defs.partitions import TICKERS
@@ -91,11 +93,11 @@ def _ingest(
 @dg.asset_check(asset=market_data_daily, blocking=True)
 def bars_are_sound(database: Database) -> dg.AssetCheckResult:
     """Every stored bar is of a session, once, with positive prices and high >= low."""
-    bars = _bars(database)
-    _, bad = split_good_and_bad(bars, date.max)
-    result = opinion(
-        bad.select("ticker", "date", "reason").rows(named=True), f"unsound rows among {bars.height} stored bars"
-    )
+    rows, unsound = 0, list[dict[str, Any]]()
+    for bars in _bars(database):
+        _, bad = split_good_and_bad(bars, date.max)
+        rows, unsound = rows + bars.height, unsound + bad.select("ticker", "date", "reason").rows(named=True)
+    result = opinion(unsound, f"unsound rows among {rows} stored bars")
     return result._replace(severity=dg.AssetCheckSeverity.ERROR)
 
 
@@ -110,7 +112,9 @@ def bars_cover_every_session(database: Database) -> dg.AssetCheckResult:
 def large_moves_have_a_known_action(database: Database) -> dg.AssetCheckResult:
     """A close that moves by half has a split on file; real moves of that size exist, so this only warns."""
     splits = reads.splits(database.engine(), TICKERS.get_partition_keys())
-    return opinion(unexplained_jumps(_bars(database), splits).rows(named=True), "large moves without a known action")
+    jumps = pl.concat(unexplained_jumps(bars, splits) for bars in _bars(database))
+    by_size = jumps.sort(pl.col("move_pct").abs(), descending=True)
+    return opinion(by_size.rows(named=True), "large moves without a known action")
 
 
 @dg.asset_check(asset=market_data_daily)
@@ -127,5 +131,6 @@ def repairs_are_few(database: Database) -> dg.AssetCheckResult:
     return opinion(many.rows(named=True), "tickers with many repaired or held bars")
 
 
-def _bars(database: Database) -> pl.DataFrame:
-    return reads.bars(database.engine(), TICKERS.get_partition_keys())
+def _bars(database: Database) -> Iterator[pl.DataFrame]:
+    """All stored bars, a batch of tickers at a time."""
+    return (reads.bars(database.engine(), batch) for batch in batches(TICKERS.get_partition_keys()))

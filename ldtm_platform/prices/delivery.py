@@ -13,6 +13,7 @@ from ldtm_platform.prices.defects.neighbours import Neighbours
 from ldtm_platform.prices.fallback import Refused, additions_only
 from ldtm_platform.prices.reconcile import Reconciled, reconcile
 from ldtm_platform.prices.stored import Stored
+from ldtm_platform.prices.written_rows import not_as_sent
 from ldtm_platform.sources.base import MarketDataSource, TickerBars
 
 
@@ -21,8 +22,9 @@ class Delivery:
     """What is to be stored of an answer.
 
     refused: bars.BAD_SCHEMA, rows that are no bars and rows held for a defect. repairs: mended.REPAIRS_SCHEMA, raw.
-    examined_days: the sessions of its good rows. said: what was repaired, held and missed, for people. rows: date and
-    source of rows that are another source's than the answer.
+    examined_days: the sessions of its good rows. said: what was repaired, held and missed, for people. otherwise: what
+    was sent and is not stored like that (written_rows.not_as_sent). rows: date and source of rows that are another
+    source's than the answer.
     """
 
     source: str
@@ -32,6 +34,7 @@ class Delivery:
     repairs: pl.DataFrame
     examined_days: list[date]
     said: str
+    otherwise: pl.DataFrame
     rows: pl.DataFrame | None = None
 
 
@@ -62,7 +65,14 @@ def compared(
     reconciled = additions_only(reconciled, stored, answer.source or source.name, examined.actions)
     refused = pl.concat([bad, bad_actions, examined.held]).with_columns(pl.col("ticker").fill_null(answer.ticker))
     repairs = repairs_as_traded(examined.repairs, reconciled.splits, source.price_basis)
-    days = good["date"].to_list()
-    said = "; ".join(filter(None, (answer.note, examined.said)))
-    told = answer.source or source.name
-    return Delivery(told, reconciled, examined.actions, refused, repairs, days, said, answer.rows)
+    return Delivery(
+        source=answer.source or source.name,
+        reconciled=reconciled,
+        actions=examined.actions,
+        refused=refused,
+        repairs=repairs,
+        examined_days=good["date"].to_list(),
+        said="; ".join(filter(None, (answer.note, examined.said))),
+        otherwise=not_as_sent(examined.bars, stored.bars, reconciled),
+        rows=answer.rows,
+    )

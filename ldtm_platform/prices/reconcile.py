@@ -57,37 +57,30 @@ def reconcile(
     stored, incoming: BAR_COLUMNS by date. stored_splits: ticker, ex_date, value, detected (found in prices, not named).
     named_splits: ticker, ex_date, value, as the vendor names them now; they win over a stored one of the same day.
     """
-    withdrawn = withdrawn_splits(stored_splits, named_splits)
-    moved = withdrawn.filter(~pl.col("detected"))
-    kept = stored_splits.join(withdrawn, on="ex_date", how="anti")
-    fresh = _fresh(named_splits, kept)
-    known = pl.concat([kept.join(named_splits, on="ex_date", how="anti").select(SPLIT_COLUMNS), named_splits])
-    plain = as_traded(incoming, known, price_basis)
+    told = _told(stored_splits, named_splits)
+    plain = as_traded(incoming, told.known, price_basis)
     before = _compared(stored, plain)
     adjusting = price_basis == "split_adjusted"
-    found = inferred_splits(_closes(before)) if adjusting else []
-    # Rows before a day that a split has left are still on the basis that it gave them: they tell nothing here.
-    settled = before if moved.is_empty() else before.filter(pl.col("date") >= moved["ex_date"].max())
-    objection = contradictions.unadjusted(stored, settled, fresh) if adjusting else contradictions.wholesale(before)
-    named_late = adjusting and _within(stored, pl.concat([fresh["ex_date"], moved["ex_date"]]))
-    if named_late:
-        # Stored rows are on the basis of the splits known before: they are put right as restatements.
-        found = []
-    objection = contradictions.another_unit(before) or objection
-    objection = objection or contradictions.misfit(found, known) or contradictions.older(stored, incoming, before)
+    # Then stored rows are on the basis of the splits known before: they are put right as restatements.
+    named_late = adjusting and _within(stored, pl.concat([told.fresh["ex_date"], told.left]))
+    found = inferred_splits(_closes(before)) if adjusting and not named_late else []
     inferred = _dated(stored, found)
-    splits = pl.concat([known, inferred.select(SPLIT_COLUMNS)])
+    splits = pl.concat([told.known, inferred.select(SPLIT_COLUMNS)])
     raw = as_traded(incoming, splits, price_basis) if found else plain
     compared = _compared(stored, raw) if found else before
     restated = compared.filter(pl.col("prices_differ") | pl.col("volume_differs"))
+    objection = _unadjusted(stored, before, told) if adjusting else contradictions.wholesale(before)
     return Reconciled(
         new=raw.join(stored, on="date", how="anti").select(BAR_COLUMNS).sort("date"),
         restated=_replacement(restated),
         unchanged=compared.height - restated.height,
         inferred=inferred,
-        withdrawn=withdrawn.select(SPLIT_COLUMNS),
+        withdrawn=told.withdrawn.select(SPLIT_COLUMNS),
         needs_full_history=_needs_more(stored, incoming, before, named_late),
-        contradiction=objection,
+        contradiction=contradictions.another_unit(before)
+        or objection
+        or contradictions.misfit(found, told.known)
+        or contradictions.older(stored, incoming, before),
         splits=splits,
     )
 
@@ -141,11 +134,35 @@ def _replacement(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select("ticker", "date", *new_prices, volume, *kept_old)
 
 
-def _fresh(named: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
-    """Named splits that are not on file, or with another value."""
+@dataclass(frozen=True)
+class _Told:
+    """What the vendor tells of splits. known: all that count now. fresh: not on file, or with another value there.
+
+    withdrawn: on file and taken back, with detected. left: the days of those of them that were named once.
+    """
+
+    known: pl.DataFrame
+    fresh: pl.DataFrame
+    withdrawn: pl.DataFrame
+
+    @property
+    def left(self) -> pl.Series:
+        return self.withdrawn.filter(~pl.col("detected"))["ex_date"]
+
+
+def _told(stored: pl.DataFrame, named: pl.DataFrame) -> _Told:
+    withdrawn = withdrawn_splits(stored, named)
+    kept = stored.join(withdrawn, on="ex_date", how="anti")
     filed = named.join(kept.select("ex_date", filed="value"), on="ex_date", how="left")
     same = ((pl.col("filed") / pl.col("value") - 1).abs() < _SAME_VALUE).fill_null(False)
-    return filed.filter(~same).select(SPLIT_COLUMNS)
+    known = pl.concat([kept.join(named, on="ex_date", how="anti").select(SPLIT_COLUMNS), named])
+    return _Told(known, filed.filter(~same).select(SPLIT_COLUMNS), withdrawn)
+
+
+def _unadjusted(stored: pl.DataFrame, before: pl.DataFrame, told: _Told) -> str | None:
+    # Rows before a day that a split has left are still on the basis that it gave them: they tell nothing here.
+    settled = before if told.left.is_empty() else before.filter(pl.col("date") >= told.left.max())
+    return contradictions.unadjusted(stored, settled, told.fresh)
 
 
 def _within(stored: pl.DataFrame, ex_dates: pl.Series) -> bool:

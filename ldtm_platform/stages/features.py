@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 import sqlalchemy as sa
 
+from ldtm_platform.batches import batches
 from ldtm_platform.features.engineer import engineer
 from ldtm_platform.models.base import MIN_FEATURE_ROWS
-from ldtm_platform.stages.batches import batches
 from ldtm_platform.stages.outcome import Outcome, Result
 from ldtm_platform.warehouse import reads, writes
 

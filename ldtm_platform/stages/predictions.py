@@ -7,13 +7,13 @@ from datetime import date
 import polars as pl
 import sqlalchemy as sa
 
+from ldtm_platform.batches import batches
 from ldtm_platform.fleet.predict import NoForecast, predict_fleet
 from ldtm_platform.models.base import Forecast, Model, ModelFamily, UnusableWeights
 from ldtm_platform.models.persistence import Persistence
 from ldtm_platform.models.registry import CHAMPION_FAMILY
 from ldtm_platform.models.store import CheckpointDamaged, CheckpointStore
 from ldtm_platform.models.warm import WarmModels
-from ldtm_platform.stages.batches import batches
 from ldtm_platform.stages.histories import delisted_before, read_histories
 from ldtm_platform.stages.ledger import Absence, Champion, absence_rows, ledger_rows, run_rows
 from ldtm_platform.stages.outcome import Fact

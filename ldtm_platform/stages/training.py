@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import sqlalchemy as sa
 
+from ldtm_platform.batches import batches
 from ldtm_platform.fleet.device import resolve_device
 from ldtm_platform.fleet.engine import FleetEngine
 from ldtm_platform.fleet.fit import fit_fleet, planned_version
@@ -24,7 +25,6 @@ from ldtm_platform.models.ldtm.family import Ldtm
 from ldtm_platform.models.network_family import NetworkFamily
 from ldtm_platform.models.store import CheckpointStore
 from ldtm_platform.settings import Settings
-from ldtm_platform.stages.batches import batches
 from ldtm_platform.stages.histories import delisted_before, read_histories
 from ldtm_platform.stages.outcome import Outcome, Result
 from ldtm_platform.warehouse import reads, writes

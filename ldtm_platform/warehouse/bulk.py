@@ -65,7 +65,8 @@ def upsert(
 def append(connection: sa.Connection, table: sa.Table, frame: pl.DataFrame) -> int:
     """Insert every row of the frame; returns how many. Raises ValueError for a column that the table lacks."""
     _refuse_unknown_columns(table, frame)
-    _copy(connection, table.name, frame)
+    if frame.height:
+        _copy(connection, table.name, frame)
     return frame.height
 
 

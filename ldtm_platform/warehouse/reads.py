@@ -15,7 +15,8 @@ from ldtm_platform.warehouse.frames import Schema, copied, selected
 from ldtm_platform.warehouse.provenance import provenance
 from ldtm_platform.warehouse.tables import PRICE_COLUMNS
 
-_BARS: Schema = {"ticker": pl.String, "date": pl.Date} | dict.fromkeys(PRICE_COLUMNS, pl.Float64) | {"volume": pl.Int64}
+# Columns of raw bars, in the order of the table.
+BARS: Schema = {"ticker": pl.String, "date": pl.Date} | dict.fromkeys(PRICE_COLUMNS, pl.Float64) | {"volume": pl.Int64}
 _ACTIONS: Schema = {"ticker": pl.String, "ex_date": pl.Date, "kind": pl.String, "value": pl.Float64}
 _FEATURES: Schema = {"ticker": pl.String, "date": pl.Date} | dict.fromkeys([*FEATURES, "split_factor"], pl.Float64)
 
@@ -35,9 +36,9 @@ _EVIDENCE: Schema = {
 def bars(engine: sa.Engine, tickers: Sequence[str], *, through: date | None = None) -> pl.DataFrame:
     """Raw bars (ticker, date, open, high, low, close, volume) up to and including `through`, by ticker and date."""
     query = SQL("SELECT {} FROM market_data_daily WHERE ticker = ANY({}) AND date <= {}").format(
-        _names(_BARS), Literal(list(tickers)), Literal(through or date.max)
+        _names(BARS), Literal(list(tickers)), Literal(through or date.max)
     )
-    return copied(engine, query, _BARS).sort("ticker", "date")
+    return copied(engine, query, BARS).sort("ticker", "date")
 
 
 def actions(engine: sa.Engine, tickers: Sequence[str]) -> pl.DataFrame:

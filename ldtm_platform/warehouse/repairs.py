@@ -6,7 +6,6 @@ from datetime import date, datetime
 import polars as pl
 import sqlalchemy as sa
 
-from ldtm_platform.warehouse import reads
 from ldtm_platform.warehouse.bulk import upsert
 from ldtm_platform.warehouse.frames import selected
 from ldtm_platform.warehouse.tables import market_data_repairs
@@ -65,11 +64,3 @@ def defects(engine: sa.Engine, tickers: Sequence[str]) -> pl.DataFrame:
     held counts the sessions of which a row is in quarantine and no bar is stored.
     """
     return selected(engine, _DEFECTS, tickers=list(tickers))
-
-
-def other_bars(engine: sa.Engine, tickers: Sequence[str], since: date) -> pl.DataFrame:
-    """Raw bars of all tickers but these, from a day on (columns as reads.bars)."""
-    others = sa.text("SELECT DISTINCT ticker FROM market_data_status WHERE NOT ticker = ANY(cast(:tickers AS text[]))")
-    with engine.connect() as connection:
-        names = list(connection.execute(others, {"tickers": list(tickers)}).scalars())
-    return reads.bars(engine, names).filter(pl.col("date") >= since)

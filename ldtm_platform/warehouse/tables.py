@@ -39,6 +39,7 @@ market_data_daily = sa.Table(
     positive(*PRICE_COLUMNS),
     sa.CheckConstraint("high >= low", name="high_low"),
     sa.CheckConstraint("volume >= 0", name="volume"),
+    sa.Index(None, "date", "volume"),
     comment="Raw bars, each in the price basis of its own date",
 )
 

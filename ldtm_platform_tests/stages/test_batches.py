@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from ldtm_platform import batches as batches_module
+from ldtm_platform.batches import batches
 from ldtm_platform.models.ldtm.family import Ldtm
 from ldtm_platform.models.store import CheckpointStore
 from ldtm_platform.postgres.server import Connection
-from ldtm_platform.stages import batches as batches_module
-from ldtm_platform.stages.batches import batches
 from ldtm_platform.stages.features import engineer_tickers
 from ldtm_platform.stages.predictions import SessionForecaster
 from ldtm_platform_tests.scratch import scratch_database

@@ -16,20 +16,25 @@ _TELLING = 5
 _NEAR = 14
 
 
+def unproven(bars: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
+    """The bars that may be another ticker's: not stored as this one's already, traded, and at more than one price."""
+    own = bars.join(stored.select("date", "close", "volume"), on=["date", "close", "volume"], how="anti")
+    return own.filter((pl.col("volume") > 0) & (pl.col("high") > pl.col("low")))
+
+
 def borrowed_columns(case: Case) -> list[Finding]:
     """The rows that are another ticker's, by ticker."""
     if case.others.is_empty() or case.bars.is_empty():
         return []
-    own = case.bars.join(case.stored.select("date", "close", "volume"), on=["date", "close", "volume"], how="anti")
-    traded = own.filter((pl.col("volume") > 0) & (pl.col("high") > pl.col("low")))
     theirs = case.others.rename({name: f"their_{name}" for name in ("ticker", *PRICE_COLUMNS)})
-    alike = traded.join(theirs, on=["date", "volume"], how="inner").with_columns(
-        equal=pl.all_horizontal(pl.col(name) == pl.col(f"their_{name}") for name in PRICE_COLUMNS)
+    alike = (
+        unproven(case.bars, case.stored)
+        .join(theirs, on=["date", "volume"], how="inner")
+        .with_columns(equal=pl.all_horizontal(pl.col(name) == pl.col(f"their_{name}") for name in PRICE_COLUMNS))
     )
-    told = [
-        part.filter(pl.col("equal") | _is_crowded(part)) for part in alike.sort("date").partition_by("their_ticker")
-    ]
-    kept = pl.concat(told).unique("date") if told else alike
+    parts = alike.sort("date", "their_ticker").partition_by("their_ticker")
+    told = [part.filter(pl.col("equal") | _is_crowded(part)) for part in parts]
+    kept = pl.concat(told).unique("date", keep="first", maintain_order=True) if told else alike
     return [_finding(rows, case) for rows in kept.sort("date").partition_by("their_ticker")]
 
 

@@ -7,6 +7,7 @@ from datetime import date
 import polars as pl
 
 from ldtm_platform.prices.bars import BAD_SCHEMA, payload_of
+from ldtm_platform.prices.defects.borrowed_columns import unproven
 from ldtm_platform.prices.defects.dividends import (
     DOUBLED,
     DOUBLED_REASON,
@@ -49,9 +50,8 @@ def examined_delivery(
     withdrawn = withdrawn_splits(stored_splits, named)
     kept = stored_splits.join(pl.concat([withdrawn["ex_date"], named["ex_date"]]).to_frame(), on="ex_date", how="anti")
     splits = pl.concat([kept.select(SPLIT_COLUMNS), named.select(SPLIT_COLUMNS)])
-    case = Case(bars, splits, price_basis, stored_bars, neighbours.sharing(ticker, bars))
-    done = mended(case)
-    neighbours.add(done.bars)
+    others = neighbours.sharing(ticker, unproven(bars, stored_bars))
+    done = mended(Case(bars, splits, price_basis, stored_bars, others))
     return _with_dividends(done, actions, stored_actions)
 
 

@@ -12,7 +12,8 @@ class Case:
     """One ticker's delivery.
 
     bars: BAR_COLUMNS by date, good rows, as the vendor sent them. splits: ex_date and value of every split on file or
-    named. stored: BAR_COLUMNS by date, raw, what is stored of the ticker. others: BAR_COLUMNS of other tickers.
+    named. stored: BAR_COLUMNS by date, raw, what is stored of the ticker. others: BAR_COLUMNS of other tickers that
+    share a day and a volume with bars that may be theirs.
     """
 
     bars: pl.DataFrame

@@ -1,74 +1,87 @@
-"""The bars of the other tickers, stored or delivered in the same ingest: whose columns a delivery may really be.
+"""The bars of the other tickers, stored or sent in the same ingest: whose columns a delivery may really be.
 
-They are looked up by day and volume in sorted rows, so that a ticker costs the same among a hundred as among thousands.
+PostgreSQL finds them by day and volume in an index. Nothing of other tickers is in memory, and a ticker costs the same
+among a hundred as among thousands.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
-import numpy as np
 import polars as pl
+import psycopg
 import sqlalchemy as sa
-from numpy.typing import NDArray
+from psycopg.sql import SQL, Identifier
 
 from ldtm_platform.sources.base import BAR_COLUMNS
-from ldtm_platform.warehouse.repairs import other_bars
+from ldtm_platform.warehouse.bulk import append, driver_connection
+from ldtm_platform.warehouse.reads import BARS
+from ldtm_platform.warehouse.tables import market_data_daily
+
+# What this ingest was sent and is not stored like that: twins are told by what their vendor sends of both.
+_OTHERWISE = sa.Table("bars_sent_otherwise", sa.MetaData(), *(sa.Column(name) for name in BAR_COLUMNS))
+_COLUMNS = ", ".join(BAR_COLUMNS)
+_MAKE_TABLE = f"""
+CREATE TEMPORARY TABLE IF NOT EXISTS {_OTHERWISE.name} AS SELECT {_COLUMNS} FROM market_data_daily WITH NO DATA;
+CREATE INDEX IF NOT EXISTS {_OTHERWISE.name}_idx ON {_OTHERWISE.name} (date, volume)
+"""
+# OFFSET 0 has it look up row by row: where rows are many, the planner would rather read the whole table.
+_SHARING = f"""
+SELECT other.* FROM unnest(%(days)s::date[], %(volumes)s::bigint[]) AS mine (date, volume) CROSS JOIN LATERAL (
+    SELECT {_COLUMNS} FROM {{table}} AS bar
+    WHERE bar.date = mine.date AND bar.volume = mine.volume AND bar.ticker <> %(ticker)s
+    OFFSET 0
+) AS other
+"""
+
+
+@contextmanager
+def neighbours(engine: sa.Engine) -> Iterator["Neighbours"]:
+    """What is known of every ticker's bars while an ingest goes on; it grows with each delivery."""
+    with engine.connect() as connection:
+        try:
+            yield Neighbours(connection)
+        finally:
+            # Closed for good, and its temporary table with it.
+            connection.invalidate()
 
 
 class Neighbours:
-    """What is known of every ticker's bars while an ingest goes on; it grows with each delivery."""
+    """Looks on a connection of its own, between transactions: what others have written by then is found."""
 
-    def __init__(self, engine: sa.Engine, stored: Mapping[str, pl.DataFrame], *, since: date) -> None:
-        """stored: BAR_COLUMNS of the tickers that are ingested; the others are read from the database when needed."""
-        self._engine = engine
-        self._asked = list(stored)
-        self._since = since
-        self._known = [bars.filter(pl.col("date") >= since) for bars in stored.values() if bars.height]
-        self._sorted: list[_Sorted] = []
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+        self._tables = [market_data_daily.name]
 
     def sharing(self, ticker: str, bars: pl.DataFrame) -> pl.DataFrame:
-        """The bars of other tickers that have a day and a volume of these: BAR_COLUMNS, each once."""
-        if not self._sorted:
-            stored = pl.concat([other_bars(self._engine, self._asked, self._since), *self._known])
-            self._sorted, self._known = [_Sorted.of(stored)], []
-        mine = bars.select("date", "volume").unique()
-        found = pl.concat(part.having(_keys(mine)) for part in self._sorted)
-        return found.filter(pl.col("ticker") != ticker).join(mine, on=["date", "volume"], how="semi").unique()
+        """The bars of other tickers that have a day and a volume of these: BAR_COLUMNS, each once, by ticker."""
+        if bars.is_empty():
+            return pl.DataFrame(schema=BARS)
+        asked = {"days": _array(bars["date"]), "volumes": _array(bars["volume"]), "ticker": ticker}
+        rows = []
+        with self._transaction() as driver:
+            for table in self._tables:
+                # A plan that was kept from when a table was small would be the wrong one.
+                query = SQL(_SHARING).format(table=Identifier(table))
+                rows += driver.execute(query, asked, prepare=False).fetchall()
+        return pl.DataFrame(rows, schema=BARS, orient="row").unique().sort(BAR_COLUMNS)
 
     def add(self, bars: pl.DataFrame) -> None:
-        """Bars that were delivered for a ticker."""
-        if not self._sorted or bars.is_empty():
-            return
-        added = _Sorted.of(bars.select(BAR_COLUMNS))
-        # Each part is twice the next or more: few to look into, and no row is sorted often.
-        while self._sorted and self._sorted[-1].rows.height < 2 * added.rows.height:
-            added = _Sorted.of(pl.concat([self._sorted.pop().rows, added.rows]))
-        self._sorted.append(added)
+        """Bars (BAR_COLUMNS) that this ingest was sent for a ticker, or had stored of it, and that are not stored."""
+        if bars.height:
+            self._tables = [market_data_daily.name, _OTHERWISE.name]
+            with self._transaction():
+                append(self._connection, _OTHERWISE, bars.select(BAR_COLUMNS))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+        with self._connection.begin():
+            if _OTHERWISE.name in self._tables:
+                # Each time: a connection that broke is another one now.
+                self._connection.execute(sa.text(_MAKE_TABLE))
+            yield driver_connection(self._connection)
 
 
-@dataclass(frozen=True)
-class _Sorted:
-    """Bars in the order of their keys."""
-
-    keys: NDArray[np.int64]
-    rows: pl.DataFrame
-
-    @classmethod
-    def of(cls, rows: pl.DataFrame) -> "_Sorted":
-        keys = _keys(rows)
-        order = np.argsort(keys)
-        return cls(keys[order], rows[order])
-
-    def having(self, keys: NDArray[np.int64]) -> pl.DataFrame:
-        """The rows of any of these keys."""
-        first, end = np.searchsorted(self.keys, keys, "left"), np.searchsorted(self.keys, keys, "right")
-        places = [np.arange(a, b) for a, b in zip(first, end, strict=True) if a < b]
-        return self.rows[np.concatenate(places)] if places else self.rows.clear()
-
-
-def _keys(rows: pl.DataFrame) -> NDArray[np.int64]:
-    """A number per day and volume; two of them may share one, so what is found by it is looked at once more."""
-    days = rows["date"].to_physical().cast(pl.Int64).to_numpy()
-    keys: NDArray[np.int64] = (days << 44) ^ rows["volume"].cast(pl.Int64).to_numpy()
-    return keys
+def _array(values: pl.Series) -> str:
+    """PostgreSQL's words for an array of dates or numbers; as lists they take eight times as long."""
+    return "{" + ",".join(values.cast(pl.String)) + "}"

@@ -26,8 +26,8 @@ from ldtm_platform.prices.hourly.stored import (
     write_status,
     writing,
 )
-from ldtm_platform.prices.ingest import UNFORESEEN
 from ldtm_platform.prices.outcome import State
+from ldtm_platform.prices.settling import UNFORESEEN
 from ldtm_platform.sources.base import BarRequest, SourceError
 from ldtm_platform.sources.hourly import HourlySource, TickerHours
 from ldtm_platform.warehouse import reads

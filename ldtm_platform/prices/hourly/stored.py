@@ -9,7 +9,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from ldtm_platform.prices.hourly.compare import Changes
-from ldtm_platform.prices.stored import quarantine_rows
+from ldtm_platform.prices.written_rows import quarantine_rows
 from ldtm_platform.sources.base import PRICE_COLUMNS
 from ldtm_platform.warehouse import reads
 from ldtm_platform.warehouse.bulk import append, upsert

@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
-from ldtm_platform.prices.defects.neighbours import Neighbours
-from ldtm_platform_tests.warehouse.rows import store_bars
+from ldtm_platform.prices.defects.neighbours import neighbours
+from ldtm_platform.warehouse.bulk import upsert
+from ldtm_platform.warehouse.tables import market_data_daily
 
 START = date(2024, 1, 2)
 
@@ -28,31 +29,47 @@ def plainly(ticker: str, bars: pl.DataFrame, known: list[pl.DataFrame]) -> pl.Da
     return pl.DataFrame(sorted(rows), schema=bars.schema, orient="row")
 
 
+def store(engine: sa.Engine, bars: pl.DataFrame) -> None:
+    with engine.begin() as connection:
+        upsert(connection, market_data_daily, bars.with_columns(source=pl.lit("test")))
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_stored_and_delivered_bars_are_found_as_by_a_plain_comparison(engine: sa.Engine, seed: int) -> None:
     random = np.random.default_rng(seed)
-    stored = {f"S{number}": bars_of(f"S{number}", random) for number in range(3)}
-    neighbours = Neighbours(engine, stored, since=START)
-    known = list(stored.values())
-    for number in range(12):
-        ticker = f"S{number}"
-        delivered = bars_of(ticker, random).sample(int(random.integers(1, 40)), seed=number)
-        found = neighbours.sharing(ticker, delivered)
-        assert found.sort(found.columns).equals(plainly(ticker, delivered, known))
-        assert found.height
-        neighbours.add(delivered)
-        known.append(delivered)
+    known: list[pl.DataFrame] = []
+    with neighbours(engine) as others:
+        for number in range(12):
+            ticker = f"S{number}"
+            delivered = bars_of(ticker, random).sample(int(random.integers(1, 40)), seed=number)
+            found = others.sharing(ticker, delivered)
+            assert found.equals(plainly(ticker, delivered, known))
+            assert found.height or number < 4
+            # Every other one is stored otherwise than it was sent: it is known by both.
+            stored = delivered.with_columns(volume=pl.col("volume") // 2) if number % 2 else delivered
+            store(engine, stored)
+            others.add(delivered.filter(number % 2 == 1))
+            known += [delivered, stored]
 
 
-def test_tickers_that_are_not_ingested_now_are_read_from_the_database(engine: sa.Engine) -> None:
-    store_bars(engine, "OTHER", {START: 10.0})
-    with engine.begin() as connection:
-        connection.execute(
-            sa.text(
-                "INSERT INTO market_data_status (ticker, source, price_basis, state) VALUES ('OTHER', 't', 'raw', 'ok')"
-            )
-        )
-    mine = pl.DataFrame({"ticker": ["MINE"], "date": [START], "volume": [100]})
-    found = Neighbours(engine, {}, since=START).sharing("MINE", mine)
-    assert found["ticker"].to_list() == ["OTHER"]
-    assert Neighbours(engine, {}, since=START + timedelta(days=1)).sharing("MINE", mine).is_empty()
+def test_what_was_sent_otherwise_is_forgotten_with_the_ingest(engine: sa.Engine) -> None:
+    mine = bars_of("S0", np.random.default_rng(0))
+    with neighbours(engine) as others:
+        others.add(mine)
+        assert others.sharing("S1", mine).height == mine.height
+    for _ in range(2):
+        with neighbours(engine) as others:
+            assert others.sharing("S1", mine).is_empty()
+
+
+def test_a_connection_that_broke_is_replaced(engine: sa.Engine) -> None:
+    mine = bars_of("S0", np.random.default_rng(0))
+    store(engine, mine)
+    with neighbours(engine) as others:
+        assert others.sharing("S1", mine).height == mine.height
+        with engine.begin() as connection:
+            mates = "pid <> pg_backend_pid() AND datname = current_database()"
+            connection.execute(sa.text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {mates}"))
+        with pytest.raises(sa.exc.OperationalError):
+            others.sharing("S1", mine)
+        assert others.sharing("S1", mine).height == mine.height

@@ -1,4 +1,4 @@
-"""A stage holds one batch of tickers in memory at a time, however many the universe has."""
+"""One batch of tickers is in memory at a time, in every stage, however many the universe has."""
 
 from collections.abc import Iterator, Sequence
 
