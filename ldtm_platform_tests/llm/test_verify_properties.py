@@ -18,6 +18,8 @@ TICKER = "AMD"
 FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")
 ARABIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 NAMES = {"price": "", "percent": "%"}
+# Of what `accuracy` gives: sessions, replayed ones, hits, and how many rows there are.
+COUNTS = tuple(map(Decimal, (22, 0, 11, 1)))
 
 prices = st.decimals("0.02", "99999.99", places=2)
 percents = st.decimals("-99.99", "99.99", places=2)
@@ -66,7 +68,7 @@ def test_what_is_found_is_in_the_data_by_an_obvious_search(
 ) -> None:
     text, value, half, in_percent = claim
     checked = checker(accuracy(errors, skill)).check(f"{TICKER} shows {text} here.")
-    candidates = [*errors, skill * 100] if in_percent else [*errors, skill, skill * 100, *map(Decimal, (22, 0, 11))]
+    candidates = [*errors, skill * 100] if in_percent else [*errors, skill, skill * 100, *COUNTS]
     near = any(abs(candidate - value) <= half for candidate in candidates)
     statuses = {piece.status for piece in checked.pieces() if piece.status}
     assert statuses <= {"found", "missing"}
