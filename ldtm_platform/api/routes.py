@@ -13,7 +13,7 @@ from ldtm_platform.llm import score_tools
 from ldtm_platform.llm import shapes as results
 from ldtm_platform.llm.toolbox import Toolbox
 from ldtm_platform.settings import Settings
-from ldtm_platform.strategy.summary import SIMULATED
+from ldtm_platform.strategy.summary import is_of_made_up_prices
 from ldtm_platform.universe import load_universe
 from ldtm_platform.warehouse import reads
 
@@ -84,5 +84,5 @@ def _add_documents(router: APIRouter, settings: Settings, engine: sa.Engine) -> 
             raise HTTPException(404, f"no TQQQ signal {f'of {asked.session}' if asked.session else 'yet'}")
         row = frame.row(0, named=True)
         summary = json.loads(row["summary"])
-        made_up = summary["disclaimer"].startswith(SIMULATED)
-        return shapes.TqqqSignal.model_validate({**row, "summary": summary, "is_simulated": made_up})
+        told = {**row, "summary": summary, "is_simulated": is_of_made_up_prices(summary["disclaimer"])}
+        return shapes.TqqqSignal.model_validate(told)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ldtm_platform.llm.kinds import Count, Ratio, Score
 from ldtm_platform.llm.shapes import MOST_ROWS, Args, Horizon, Result, Row, Simulated
-from ldtm_platform.strategy.summary import FUNDS, SIMULATED
+from ldtm_platform.strategy.summary import FUNDS, is_of_made_up_prices
 from ldtm_platform.warehouse import reads
 from ldtm_platform.warehouse.provenance import provenance
 
@@ -127,7 +127,7 @@ def tqqq_signal(engine: sa.Engine, args: TqqqSignalArgs) -> TqqqSignals:
                 exposure=row["exposure"],
                 confidence=row["confidence"],
                 is_replay=row["is_replay"],
-                is_simulated=summary.disclaimer.startswith(SIMULATED),
+                is_simulated=is_of_made_up_prices(summary.disclaimer),
                 reasons=summary.reasons,
                 verdict=summary.record.verdict,
                 live_sessions=summary.record.live_sessions,

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ldtm_platform.sessions import next_session, session_open
 from ldtm_platform.strategy.rule import ModelView, levels, market_states
-from ldtm_platform.strategy.summary import FUNDS, SIMULATED, TRENDS, Market, Stored, market_of, summary
+from ldtm_platform.strategy.summary import FUNDS, TRENDS, Market, Stored, market_of, of_made_up_prices, summary
 from ldtm_platform.warehouse import reads
 from ldtm_platform.warehouse.provenance import provenance
 from ldtm_platform.warehouse.score_writes import write_signal
@@ -48,7 +48,7 @@ def signal_sessions(engine: sa.Engine, sessions: Sequence[date], *, cost_bp: flo
             session, market, views.get(session), stored, cost_bp=cost_bp, is_replay=is_replay
         )
         if made_up:
-            document["disclaimer"] = f"{SIMULATED} {document['disclaimer']}"
+            document["disclaimer"] = of_made_up_prices(document["disclaimer"])
         with engine.begin() as connection:
             write_signal(connection, session, document, confidence=confidence, is_replay=is_replay)
         stored[session] = Stored(document["exposure"], is_replay)

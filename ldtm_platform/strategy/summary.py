@@ -30,7 +30,7 @@ NOT_ADVICE = (
     "Not investment advice. The output of a fixed rule on past prices; three-times leveraged funds can lose most of "
     "their value in weeks."
 )
-SIMULATED = "The prices behind this are simulated and say nothing about any fund."
+_SIMULATED = "The prices behind this are simulated and say nothing about any fund."
 CONFIDENCE_MEANS = (
     "0 to 100: how sure the record of stored signals makes that following them beats both flat and holding TQQQ; null: "
     "not enough evidence"
@@ -54,6 +54,16 @@ class Market:
     sqqq: Floats
     states: Sequence[MarketState | None]
     alone: Sequence[Exposure]
+
+
+def of_made_up_prices(disclaimer: str) -> str:
+    """The disclaimer of a summary of simulated prices."""
+    return f"{_SIMULATED} {disclaimer}"
+
+
+def is_of_made_up_prices(disclaimer: str) -> bool:
+    """Whether a summary's disclaimer says that its prices are simulated."""
+    return disclaimer.startswith(_SIMULATED)
 
 
 @dataclass(frozen=True)

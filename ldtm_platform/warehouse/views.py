@@ -141,7 +141,9 @@ ACCURACY_30D = view(
     "ldtm_accuracy_30d",
     """
 WITH recent AS (
-    SELECT *, abs(run_date_close - next_day_actual) / next_day_actual * 100 AS persistence_abs_pct_error
+    SELECT *, abs(run_date_close - next_day_actual) / next_day_actual * 100 AS persistence_abs_pct_error,
+           CASE WHEN next_day_close_pred > 0 THEN abs(ln(next_day_close_pred / next_day_actual)) END AS abs_log_error,
+           abs(ln(run_date_close / next_day_actual)) AS persistence_abs_log_error
     FROM ldtm_daily_snapshots
     WHERE NOT in_sample
       AND run_date > (SELECT max(run_date) FROM ldtm_daily_snapshots WHERE NOT in_sample) - 30
@@ -157,7 +159,10 @@ WITH recent AS (
            count(*) AS predicted_days,
            count(next_monday_pct_error) AS evaluated_mondays,
            count(next_day_pct_error) FILTER (WHERE is_replay) AS replayed_days,
-           avg(persistence_abs_pct_error) FILTER (WHERE next_day_pct_error IS NOT NULL) AS persistence_avg_abs_pct_error
+           avg(persistence_abs_pct_error) FILTER (WHERE next_day_pct_error IS NOT NULL)
+               AS persistence_avg_abs_pct_error,
+           avg(abs_log_error) AS mean_abs_log_error,
+           avg(persistence_abs_log_error) FILTER (WHERE abs_log_error IS NOT NULL) AS persistence_mean_abs_log_error
     FROM recent
     GROUP BY ticker
 )
@@ -165,7 +170,8 @@ SELECT ticker, evaluated_days, avg_abs_pct_error, avg_abs_pct_error_weekly,
        100::double precision * correct_directions / nullif(evaluated_directions, 0) AS direction_accuracy_pct,
        latest_run_date, latest_next_day_pred,
        predicted_days, evaluated_directions, correct_directions, evaluated_mondays, persistence_avg_abs_pct_error,
-       1 - avg_abs_pct_error / nullif(persistence_avg_abs_pct_error, 0) AS skill_vs_persistence, replayed_days
+       1 - mean_abs_log_error / nullif(persistence_mean_abs_log_error, 0) AS skill_vs_persistence, replayed_days,
+       mean_abs_log_error, persistence_mean_abs_log_error
 FROM scored""",
 )
 

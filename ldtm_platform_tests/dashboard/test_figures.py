@@ -197,11 +197,11 @@ def test_below_21_sessions_the_leaderboard_shows_no_skill() -> None:
 
 
 def test_a_good_month_of_a_fleet_is_no_evidence_and_a_bad_one_is_told() -> None:
-    days = {"evaluated_days": [20, 20], "persistence_avg_abs_pct_error": [1.0, 1.0]}
-    good, n = leaderboard.standing(pl.DataFrame({**days, "avg_abs_pct_error": [0.8, 0.9]}))
+    days = {"evaluated_days": [20, 20], "persistence_mean_abs_log_error": [1.0, 1.0]}
+    good, n = leaderboard.standing(pl.DataFrame({**days, "mean_abs_log_error": [0.8, 0.9]}))
     assert good == pytest.approx(0.15)
     assert n == 20
-    bad, n = leaderboard.standing(pl.DataFrame({**days, "avg_abs_pct_error": [1.2, 1.1]}))
+    bad, n = leaderboard.standing(pl.DataFrame({**days, "mean_abs_log_error": [1.2, 1.1]}))
     assert bad == pytest.approx(-0.15)
     assert n == 40
 

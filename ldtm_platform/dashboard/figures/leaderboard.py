@@ -16,6 +16,8 @@ from ldtm_platform.evaluation.confidence import (
 )
 
 ERRORS = ("avg_abs_pct_error", "persistence_avg_abs_pct_error")
+# What skill is made of.
+LOG_ERRORS = ("mean_abs_log_error", "persistence_mean_abs_log_error")
 _WHISKERS = {"type": "data", "symmetric": False, "color": GREY, "thickness": 1, "width": 2}
 
 
@@ -76,7 +78,7 @@ def standing(board: pl.DataFrame) -> tuple[float | None, int]:
     That is the forecasts; but of a skill above 0 the sessions, while they are too few: on each of them all tickers have
     the same luck, and a good month of a fleet is no evidence yet.
     """
-    own, naive = (pooled(board, name) for name in ERRORS)
+    own, naive = (pooled(board, name) for name in LOG_ERRORS)
     skill = 1 - own / naive if own is not None and naive else None
     sessions = int(board.select(pl.col("evaluated_days").max()).item() or 0)
     flatters = skill is not None and skill > 0 and sessions < MIN_EVIDENCE

@@ -47,7 +47,7 @@ _COLUMNS = (
         kind="skill",
         minWidth=132,
         n="evaluated_days",
-        tip="1 − error / tomorrow-is-today's error",
+        tip="1 − error / tomorrow-is-today's, errors as mean |ln(forecast / close)|",
     ),
     column(
         "record_skill_pct",

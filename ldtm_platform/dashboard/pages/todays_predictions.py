@@ -55,7 +55,7 @@ _COLUMNS = (
         kind="skill",
         minWidth=140,
         n="next_day_n",
-        tip="1 − error / tomorrow-is-today's error over the record; ✕ is worse than tomorrow-is-today",
+        tip="1 − error / tomorrow-is-today's over the record, of |ln(forecast / close)|; ✕ is below 0",
     ),
     column("one_month_skill_pct", "Skill, one month", kind="skill", minWidth=132, n="one_month_n"),
     column(

@@ -19,7 +19,7 @@ from ldtm_platform.dashboard.parts.text import change, number, percent, plural
 from ldtm_platform.evaluation.confidence_words import confidence_sentence
 from ldtm_platform.settings import Settings
 from ldtm_platform.strategy.rule import levels
-from ldtm_platform.strategy.summary import FUNDS, SIMULATED, Followed, Stored, follow, market_of
+from ldtm_platform.strategy.summary import FUNDS, Followed, Stored, follow, is_of_made_up_prices, market_of
 from ldtm_platform.universe import load_universe
 from ldtm_platform.warehouse import reads, screens
 
@@ -94,7 +94,7 @@ def _nothing(settings: Settings) -> Component:
 
 
 def _disclaimer(words: str) -> Component:
-    if not words.startswith(SIMULATED):
+    if not is_of_made_up_prices(words):
         return html.P(words, className="luck", role="note")
     return made_up.note(words)
 
