@@ -12,7 +12,7 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from ldtm_platform import batches as batching
+from ldtm_platform.batches import batches, has_room
 from ldtm_platform.prices import listing
 from ldtm_platform.prices.completeness import missing_sessions
 from ldtm_platform.prices.defects.neighbours import neighbours
@@ -39,7 +39,7 @@ class _Quiet:
 
     def put_off(self, answer: TickerBars, stored: Stored) -> None:
         """Judge it when all the others are in."""
-        if len(self.answers) < batching.BATCH_TICKERS:
+        if has_room(self.answers):
             self.answers.append((answer, stored))
         else:
             self.names.append(answer.ticker)
@@ -82,11 +82,11 @@ def ingest(
 
 def _outcomes(job: Job, tickers: Sequence[str], *, by_name: bool) -> Iterator[IngestOutcome]:
     quiet = _Quiet(reads.newest_bars(job.engine))
-    for batch in batching.batches(tickers):
+    for batch in batches(tickers):
         yield from _of_batch(job, batch, quiet, by_name=by_name)
     for answer, stored in quiet.answers:
         yield quiet.judged(job, answer, stored)
-    for batch in batching.batches(quiet.names):
+    for batch in batches(quiet.names):
         before = read_stored(job.engine, batch)
         for answer in _answers(job, before):
             yield quiet.judged(job, answer, before[answer.ticker])

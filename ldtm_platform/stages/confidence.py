@@ -11,7 +11,7 @@ from ldtm_platform.evaluation.evidence import WINDOW_SESSIONS, record_of, scored
 from ldtm_platform.horizons import HORIZONS
 from ldtm_platform.sessions import session_offset
 from ldtm_platform.stages.outcome import Fact
-from ldtm_platform.warehouse import reads
+from ldtm_platform.warehouse.evidence import evidence, promised_half_widths
 from ldtm_platform.warehouse.provenance import provenance
 from ldtm_platform.warehouse.score_writes import write_confidence
 
@@ -40,7 +40,7 @@ def score_sessions(engine: sa.Engine, sessions: Sequence[date]) -> Iterator[Scor
     The record is read once for all of them; each session sees of it what had matured by then.
     """
     first, last = session_offset(min(sessions), -WINDOW_SESSIONS), max(sessions)
-    snapshots, promised = reads.evidence(engine, first, last), reads.promised_half_widths(engine, first, last)
+    snapshots, promised = evidence(engine, first, last), promised_half_widths(engine, first, last)
     # What the cross-section says of models on real prices is not to rest on made-up ones.
     apart = provenance(engine).parts(snapshots)
     records = [record_of(horizon, part, promised) for part in apart for horizon in HORIZONS]

@@ -186,18 +186,6 @@ WHERE (cast(:tickers AS text[]) IS NULL OR ticker = ANY(cast(:tickers AS text[])
 ORDER BY run_date DESC, ticker COLLATE "C"
 LIMIT :limit"""
 
-EVIDENCE = """
-SELECT run_date, ticker, run_date_close, is_replay::text,
-       next_day_close_pred, next_day_actual, next_day_target_date,
-       next_monday_close_pred, next_monday_actual, next_monday_target_date,
-       one_month_close_pred, one_month_actual, one_month_target_date
-FROM ldtm_daily_snapshots
-WHERE NOT in_sample AND run_date_close IS NOT NULL AND run_date BETWEEN {first} AND {last}"""
-
-PROMISED = """
-SELECT run_date, ticker, horizon, half_width FROM ldtm_confidence
-WHERE half_width IS NOT NULL AND run_date BETWEEN {first} AND {last}"""
-
 CONFIDENCE = """
 SELECT run_date, ticker, horizon, score, evaluated, replayed, evidence, hits, directions, wilson_low, wilson_high,
        base_rate, prior_strength, p_dir, rel_mae, rel_mae_log_se, p_err, strength, half_width, coverage, promises

@@ -1,4 +1,4 @@
-"""Every query that a stage, a screen, a metric or an answer uses, as Polars frames. Nothing here writes."""
+"""The queries that stages, screens, metrics and answers use, as Polars frames. Nothing here writes."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -9,7 +9,6 @@ from psycopg.sql import SQL, Composed, Identifier, Literal
 
 from ldtm_platform.features.engineer import restate
 from ldtm_platform.features.feature_set import FEATURES
-from ldtm_platform.horizons import HORIZONS
 from ldtm_platform.warehouse import queries
 from ldtm_platform.warehouse.frames import Schema, copied, selected
 from ldtm_platform.warehouse.provenance import provenance
@@ -19,18 +18,6 @@ from ldtm_platform.warehouse.tables import PRICE_COLUMNS
 BARS: Schema = {"ticker": pl.String, "date": pl.Date} | dict.fromkeys(PRICE_COLUMNS, pl.Float64) | {"volume": pl.Int64}
 _ACTIONS: Schema = {"ticker": pl.String, "ex_date": pl.Date, "kind": pl.String, "value": pl.Float64}
 _FEATURES: Schema = {"ticker": pl.String, "date": pl.Date} | dict.fromkeys([*FEATURES, "split_factor"], pl.Float64)
-
-_EVIDENCE: Schema = {
-    "run_date": pl.Date,
-    "ticker": pl.String,
-    "run_date_close": pl.Float64,
-    "is_replay": pl.Boolean,
-    **{
-        f"{horizon}_{part}": kind
-        for horizon in HORIZONS
-        for part, kind in (("close_pred", pl.Float64), ("actual", pl.Float64), ("target_date", pl.Date))
-    },
-}
 
 
 def bars(engine: sa.Engine, tickers: Sequence[str], *, through: date | None = None) -> pl.DataFrame:
@@ -217,19 +204,6 @@ def past_forecasts(
     """
     asked = None if tickers is None else list(tickers)
     return selected(engine, queries.PAST_FORECASTS, tickers=asked, start=start, end=end, limit=limit)
-
-
-def evidence(engine: sa.Engine, first: date, last: date) -> pl.DataFrame:
-    """Snapshots that were not made in sample, of the sessions from first to last: forecasts, targets and actuals."""
-    query = SQL(queries.EVIDENCE).format(first=Literal(first), last=Literal(last))
-    return copied(engine, query, _EVIDENCE)
-
-
-def promised_half_widths(engine: sa.Engine, first: date, last: date) -> pl.DataFrame:
-    """The 80 % half-widths that stand beside forecasts: run_date, ticker, horizon, half_width."""
-    query = SQL(queries.PROMISED).format(first=Literal(first), last=Literal(last))
-    schema: Schema = {"run_date": pl.Date, "ticker": pl.String, "horizon": pl.String, "half_width": pl.Float64}
-    return copied(engine, query, schema)
 
 
 def confidence(engine: sa.Engine, run_date: date | None = None) -> pl.DataFrame:

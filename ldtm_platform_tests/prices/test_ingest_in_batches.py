@@ -6,7 +6,6 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
-from ldtm_platform import batches
 from ldtm_platform.postgres.server import Connection
 from ldtm_platform.prices.adjust import adjusted
 from ldtm_platform.prices.ingest import ingest
@@ -77,15 +76,24 @@ def test_many_batches_leave_what_one_leaves(
     assert states == fine | {"TWIN": "incomplete", "WAS1": "no_data", "END4": "delisted", "RAW": "failed"}
     assert len(at_once["market_data_revisions"]) == len(at_once["market_data_repairs"]) == 1
     for size in (1, 2):
-        monkeypatch.setattr(batches, "BATCH_TICKERS", size)
+        monkeypatch.setattr("ldtm_platform.batches.BATCH_TICKERS", size)
         with scratch_database(server, template) as url:
             apart = sa.create_engine(url)
             assert left_by(apart) == at_once
             apart.dispose()
 
 
+def test_what_was_stored_of_a_ticker_before_this_ingest_restated_it_is_still_its_own(engine: sa.Engine) -> None:
+    sent = bars("S3")
+    run(engine, Vendor(sent), "S3")
+    late = pl.when(pl.col("date") == RESTATED).then(10**8).otherwise(0)
+    outcomes = run(engine, Vendor(sent.with_columns(pl.col("volume") + late), bars("S3", "TWIN")), "S3", "TWIN")
+    assert outcomes["S3"].rows_changed == 1
+    assert (outcomes["TWIN"].state, outcomes["TWIN"].rows_quarantined) == ("no_data", sent.height)
+
+
 def test_a_batch_is_asked_for_when_it_is_due(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "BATCH_TICKERS", 2)
+    monkeypatch.setattr("ldtm_platform.batches.BATCH_TICKERS", 2)
     vendor = Vendor(*(bars(ticker) for ticker in SECTORS))
     outcomes = ingest(engine, vendor, list(SECTORS), since=START, through=THROUGH, now=NOW)
     next(outcomes)

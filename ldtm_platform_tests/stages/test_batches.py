@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from ldtm_platform import batches as batches_module
-from ldtm_platform.batches import batches
+from ldtm_platform.batches import batches, has_room
 from ldtm_platform.models.ldtm.family import Ldtm
 from ldtm_platform.models.store import CheckpointStore
 from ldtm_platform.postgres.server import Connection
@@ -23,9 +22,10 @@ FLEET = ("AMGN", "ARM", "NVDA")
 
 
 def test_batches_are_the_tickers_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches_module, "BATCH_TICKERS", 2)
+    monkeypatch.setattr("ldtm_platform.batches.BATCH_TICKERS", 2)
     assert list(batches(FLEET)) == [("AMGN", "ARM"), ("NVDA",)]
     assert list(batches(())) == []
+    assert [has_room(FLEET[:held]) for held in range(4)] == [True, True, False, False]
 
 
 def replay(engine: sa.Engine, store: Path) -> dict[str, list[str]]:
@@ -41,7 +41,7 @@ def test_many_batches_leave_what_one_leaves(
     engine: sa.Engine, server: Connection, template: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_once = replay(engine, tmp_path / "at_once")
-    monkeypatch.setattr(batches_module, "BATCH_TICKERS", 1)
+    monkeypatch.setattr("ldtm_platform.batches.BATCH_TICKERS", 1)
     with scratch_database(server, template) as url:
         apart = sa.create_engine(url)
         assert replay(apart, tmp_path / "apart") == at_once
@@ -49,7 +49,7 @@ def test_many_batches_leave_what_one_leaves(
 
 
 def test_bars_are_read_when_their_batch_is_due(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches_module, "BATCH_TICKERS", 1)
+    monkeypatch.setattr("ldtm_platform.batches.BATCH_TICKERS", 1)
     ingest(engine, FLEET)
     outcomes = engineer_tickers(engine, FLEET)
     next(outcomes)

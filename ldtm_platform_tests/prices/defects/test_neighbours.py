@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
-from ldtm_platform.prices.defects.neighbours import neighbours
+from ldtm_platform.prices.defects.neighbours import Neighbours, neighbours
 from ldtm_platform.warehouse.bulk import upsert
 from ldtm_platform.warehouse.tables import market_data_daily
 
@@ -62,14 +62,44 @@ def test_what_was_sent_otherwise_is_forgotten_with_the_ingest(engine: sa.Engine)
             assert others.sharing("S1", mine).is_empty()
 
 
-def test_a_connection_that_broke_is_replaced(engine: sa.Engine) -> None:
-    mine = bars_of("S0", np.random.default_rng(0))
+def test_what_a_killed_ingest_left_on_a_connection_is_not_found_and_what_another_leaves_is_nothing(
+    engine: sa.Engine,
+) -> None:
+    random = np.random.default_rng(0)
+    mine, others = bars_of("S0", random), bars_of("S2", random).with_columns(pl.col("date") + pl.duration(days=40))
+    with engine.connect() as connection:
+        Neighbours(connection).add(mine)
+        tables = temporary_tables(connection)
+        later = Neighbours(connection)
+        later.add(others)
+        assert later.sharing("S1", pl.concat([mine, others])).equals(others)
+        later.forget()
+        assert temporary_tables(connection) == tables
+        connection.invalidate()
+
+
+def temporary_tables(connection: sa.Connection) -> list[str]:
+    found = connection.execute(sa.text("SELECT relname FROM pg_class WHERE relpersistence = 't'")).scalars().all()
+    connection.rollback()
+    return sorted(found)
+
+
+def test_a_connection_that_broke_is_replaced_and_what_went_with_it_is_said(
+    engine: sa.Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    random = np.random.default_rng(0)
+    mine, otherwise = bars_of("S0", random), bars_of("S0", random)
     store(engine, mine)
     with neighbours(engine) as others:
-        assert others.sharing("S1", mine).height == mine.height
+        others.add(otherwise)
+        assert others.sharing("S1", otherwise).height >= otherwise.height
         with engine.begin() as connection:
             mates = "pid <> pg_backend_pid() AND datname = current_database()"
             connection.execute(sa.text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {mates}"))
         with pytest.raises(sa.exc.OperationalError):
             others.sharing("S1", mine)
-        assert others.sharing("S1", mine).height == mine.height
+        assert not caplog.messages
+        for _ in range(2):
+            assert others.sharing("S1", mine).equals(mine)
+        assert caplog.messages == ["[ingest] the database connection is another one: adjusted twins may go unseen"]
+        assert others.sharing("S1", otherwise).height < otherwise.height
