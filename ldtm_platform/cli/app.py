@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from ldtm_platform.cli import ask, lifecycle, looking, models, pipeline, signal
 from ldtm_platform.cli.tables import say
@@ -43,8 +44,13 @@ def main() -> None:
     except _people_errors() as error:
         _refuse(str(error))
     except ValidationError as error:
-        wrong = [f"{_variable(str(item['loc'][0]))}: {item['msg']}" for item in error.errors()]
+        wrong = [f"{_variable(str(item['loc'][0]))}: {_said(item)}" for item in error.errors()]
         _refuse("settings that cannot be used (environment or .env):\n  " + "\n  ".join(wrong))
+
+
+def _said(item: ErrorDetails) -> str:
+    """What a validator said, without pydantic's word for it."""
+    return item["msg"].removeprefix("Value error, ")
 
 
 def _people_errors() -> tuple[type[Exception], ...]:

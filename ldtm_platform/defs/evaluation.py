@@ -68,4 +68,4 @@ def ldtm_accuracy_30d(context: dg.AssetExecutionContext, database: Database) -> 
 @dg.asset_check(asset=ldtm_snapshot_actuals)
 def matured_targets_are_filled(database: Database) -> dg.AssetCheckResult:
     """No target has passed without its session's bar."""
-    return opinion(reads.overdue_targets(database.engine()).rows(named=True), "targets have passed without a bar")
+    return opinion(reads.overdue_targets(database.engine()).rows(named=True), "targets have passed and are not filled")

@@ -103,7 +103,11 @@ def ldtm_daily_snapshots(context: dg.AssetExecutionContext, database: Database, 
 
 
 def requested_sessions(context: dg.AssetExecutionContext) -> list[date]:
-    """The sessions of the run, oldest first. Raises dg.Failure for one whose bars are not final yet."""
+    """The sessions of the run, oldest first. Raises dg.Failure for a day that is none or whose bars are not final."""
+    asked = context.run.tags.get("dagster/partition")
+    if asked and asked not in context.partition_keys:
+        # Dagster takes a key between two partitions for the one after it.
+        raise dg.Failure(f"{asked} is no trading session: nothing is forecast on it", allow_retries=False)
     sessions = sorted(date.fromisoformat(key) for key in context.partition_keys)
     latest = load_settings().latest_session(datetime.now(UTC))
     if sessions[-1] > latest:

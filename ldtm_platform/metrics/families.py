@@ -52,7 +52,7 @@ def targets(engine: sa.Engine) -> Iterator[GaugeMetricFamily]:
     pending = dict(scraped.pending_targets(engine).iter_rows())
     yield _labelled("ldtm_targets_pending", "Targets whose session has no bar yet", ["horizon"], pending)
     overdue = int(reads.overdue_targets(engine)["snapshots"].sum())
-    yield _gauge("ldtm_targets_overdue", "Targets that have passed without a bar", (), overdue)
+    yield _gauge("ldtm_targets_overdue", "Targets that have passed and are not filled", (), overdue)
 
 
 def skill(engine: sa.Engine) -> Iterator[GaugeMetricFamily]:

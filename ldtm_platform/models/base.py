@@ -79,11 +79,15 @@ class History:
 
     def require(self, rows: int) -> None:
         """Raise TooLittleHistory, with a message for people, unless there are as many rows."""
-        if self.rows < rows:
-            first = f" (the first is {self.frame['date'][0]})" if self.rows else ""
+        if not self.rows:
             raise TooLittleHistory(
-                f"{self.ticker} has {self.rows} feature rows{first}, {rows} are needed: wait for more sessions, "
-                "or ingest earlier ones"
+                f"{self.ticker} has no feature rows, {rows} are needed: `ldtm ingest --ticker {self.ticker}`, then "
+                f"`ldtm features --ticker {self.ticker}`"
+            )
+        if self.rows < rows:
+            raise TooLittleHistory(
+                f"{self.ticker} has {self.rows} feature rows (the first is {self.frame['date'][0]}), {rows} are "
+                "needed: wait for more sessions, or ingest earlier ones"
             )
 
     def check(self) -> None:

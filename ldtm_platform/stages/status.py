@@ -12,6 +12,9 @@ from ldtm_platform.warehouse import reads, repairs
 
 NAMED = 8
 
+# Of these each ticker tells what failed.
+_TOLD_BY_TICKER = ("bars", "hourly bars", "features")
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -60,6 +63,7 @@ def platform_status(
     unpredicted = frame.filter(
         pl.col("trained_through").is_not_null() & pl.col("last_snapshot").ne_missing(session) & ~halted & ~delisted
     )
+    costs = reads.stage_costs(engine).drop("id")
     late = bars_late.filter(pl.col("state").is_null() | (pl.col("state") == "ok"))
     problems = [
         *_each(frame.filter(pl.col("state").is_not_null() & (pl.col("state") != "ok") & ~delisted)),
@@ -69,6 +73,7 @@ def platform_status(
         *_named(unpredicted, f"no forecast of {session}", "ldtm pipeline"),
         *_holes(reads.forecast_sessions(engine)),
         *_overdue(engine),
+        *_failed(costs),
     ]
     stages = pl.DataFrame(
         {
@@ -79,7 +84,6 @@ def platform_status(
             "oldest": [frame[c].min() for c in _COLUMNS],
         }
     )
-    costs = reads.stage_costs(engine).drop("id")
     notes = [str(row["last_training_message"]) for row in without_model.filter(skipped & ~delisted).rows(named=True)]
     notes += [f"{row['ticker']}: {row['message']}" for row in frame.filter(delisted).rows(named=True)]
     notes += _defects(engine, tickers)
@@ -126,10 +130,17 @@ def _holes(forecast: Sequence[date]) -> list[Problem]:
     return [Problem(what, f"ldtm pipeline --from {holes[0]} --to {holes[-1]}")]
 
 
+def _failed(costs: pl.DataFrame) -> list[Problem]:
+    """Stages whose newest run failed as a whole."""
+    failed = costs.filter((pl.col("status") == "failed") & ~pl.col("stage").is_in(_TOLD_BY_TICKER))["stage"].to_list()
+    mends = {"training": "ldtm train --all"}
+    return [Problem(f"{stage}: the last run failed", mends.get(stage, "ldtm pipeline")) for stage in failed]
+
+
 def _overdue(engine: sa.Engine) -> list[Problem]:
     overdue = reads.overdue_targets(engine)
     if overdue.is_empty():
         return []
     tickers = ", ".join(overdue["ticker"].unique(maintain_order=True).to_list()[:NAMED])
-    what = f"{overdue['snapshots'].sum()} targets have passed without a bar: {tickers}"
+    what = f"{overdue['snapshots'].sum()} targets have passed and are not filled: {tickers}"
     return [Problem(what, "ldtm ingest --all && ldtm fillback")]

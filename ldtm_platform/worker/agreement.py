@@ -11,11 +11,14 @@ from ldtm_platform.worker.messages import Question
 
 PACKAGE = Path(__file__).parents[1]
 SUFFIXES = (".py", ".toml", ".cpp", ".h")
+# Where pages are served and who answers questions: no forecast is another by these.
+INCIDENTAL = ("ui_", "dashboard_", "llm_")
 
 
 def settings_print(settings: Settings) -> str:
-    """Equal where every setting is; of passwords and keys it tells only whether they are set."""
-    return hashlib.sha256(settings.model_dump_json().encode()).hexdigest()
+    """Equal where every setting is that a forecast may rest on; of passwords and keys only whether they are set."""
+    incidental = {name for name in Settings.model_fields if name.startswith(INCIDENTAL)}
+    return hashlib.sha256(settings.model_dump_json(exclude=incidental).encode()).hexdigest()
 
 
 def code_print(universe: Path) -> str:

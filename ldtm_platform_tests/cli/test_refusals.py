@@ -58,7 +58,7 @@ def test_a_session_that_cannot_be_forecast(home: Home, day: str) -> None:
 def test_settings_that_are_none(home: Home) -> None:
     message = refused(home, "status", LDTM_EPOCHS="0", LDTM_SOURCE="bloomberg")
     assert "EPOCHS: Input should be greater than or equal to 1" in message
-    assert "LDTM_SOURCE: Value error, no source is called 'bloomberg'; there are folder, alpaca" in message
+    assert "LDTM_SOURCE: no source is called 'bloomberg'; there are folder, alpaca" in message
 
 
 def test_a_profile_that_is_none(home: Home) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 import sqlalchemy as sa
+from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from ldtm_platform.definitions import defs
 from ldtm_platform.defs.partitions import TICKERS
@@ -35,6 +36,10 @@ class Bench:
     def on_range(self, job: str, first: str = FIRST, last: str = LAST, **ops: object) -> dg.ExecuteInProcessResult:
         """One run over the contiguous partitions from first to last, as schedules and single-run backfills ask."""
         return self._execute(job, None, range_tags(first, last), ops)
+
+    def on_day(self, job: str, day: str) -> dg.ExecuteInProcessResult:
+        """One run by its tag alone, which Dagster does not hold against the partitions."""
+        return self._execute(job, None, {PARTITION_NAME_TAG: day}, {})
 
     def _execute(
         self, job: str, partition: str | None, tags: Mapping[str, str], ops: Mapping[str, object]

@@ -250,6 +250,14 @@ def test_a_session_whose_bars_are_not_final_is_refused(fleet: Fleet) -> None:
     assert query(fleet.bench.engine, "SELECT 1 FROM ldtm_predictions WHERE run_date = '2024-08-01'") == []
 
 
+def test_a_day_between_two_sessions_is_refused_and_not_taken_for_the_next_one(fleet: Fleet) -> None:
+    # As a script may ask by GraphQL: the UI offers sessions only.
+    refused = fleet.bench.on_day("daily_inference", "2024-05-27")
+    (failure,) = [event.step_failure_data for event in refused.all_events if event.is_step_failure]
+    assert failure.user_failure_data is not None
+    assert failure.user_failure_data.description == "2024-05-27 is no trading session: nothing is forecast on it"
+
+
 def test_a_session_that_no_ticker_has_bars_of_fails_and_says_what_to_do(fleet: Fleet) -> None:
     failed = fleet.bench.run("inference", partition="2022-06-03")
     assert not failed.success

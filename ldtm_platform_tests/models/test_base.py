@@ -20,7 +20,7 @@ def test_too_little_history_says_how_much_there_is_and_how_much_is_needed() -> N
 
 def test_an_empty_history_is_too_little_and_not_a_crash() -> None:
     empty = History("NEW", HISTORY.frame.clear())
-    with pytest.raises(TooLittleHistory, match="NEW has 0 feature rows, 1 are needed"):
+    with pytest.raises(TooLittleHistory, match="NEW has no feature rows, 1 are needed: `ldtm ingest --ticker NEW`"):
         _ = empty.through
 
 

@@ -78,6 +78,6 @@ def test_targets_that_passed_without_a_bar_are_counted(engine: sa.Engine, tmp_pa
     SessionForecaster(engine, CheckpointStore(tmp_path), Ldtm()).forecast(session, ["AMGN"])
     write_session_snapshots(engine, session)
     # Its three targets are filled by nobody here.
-    assert Problem("3 targets have passed without a bar: AMGN", "ldtm ingest --all && ldtm fillback") in problems(
+    assert Problem("3 targets have passed and are not filled: AMGN", "ldtm ingest --all && ldtm fillback") in problems(
         engine, ("AMGN",)
     )

@@ -171,6 +171,12 @@ def test_nothing_secret_is_said(settings: Settings, monkeypatch: pytest.MonkeyPa
     assert other.encode() in heard
 
 
+def test_where_pages_are_served_is_no_other_setting_but_the_seed_is() -> None:
+    agreed = settings_print(Settings())
+    assert settings_print(Settings(ui_port=3001, dashboard_port=8502, llm_model="other")) == agreed
+    assert settings_print(Settings(seed=1)) != agreed
+
+
 def test_a_reply_that_is_none_is_no_answer(settings: Settings) -> None:
     here, there = socket.socketpair()
     with here, there:

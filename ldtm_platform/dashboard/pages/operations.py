@@ -155,7 +155,9 @@ def _tiles(freshness: pl.DataFrame) -> list[Component]:
 
 def _problems(problems: tuple[Problem, ...]) -> Component:
     if not problems:
-        return html.P("No bar is late, no target overdue, no ingest or training failed.", className="section-note")
+        return html.P(
+            "No bar is late, no target overdue, no ingest, training or other stage failed.", className="section-note"
+        )
     listed = [html.Li([f"{each.what} ", html.Code(as_typed(each.mend))]) for each in problems[:12]]
     rest = len(problems) - len(listed)
     more = [html.Li(f"and {rest} more: {as_typed('ldtm status')} lists all")] if rest else []
