@@ -129,6 +129,7 @@ def training(universe: Universe) -> Callable[[], object]:
         workers=os.cpu_count() or 1,
         device="cpu",
         keep=5,
+        fleet_engine="loop",
         cpu_engine="bfloat16",
         cache=KERNELS,
     )

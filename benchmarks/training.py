@@ -29,7 +29,8 @@ from benchmarks.prices import SHARED, histories_of
 from benchmarks.processes import own_cpu_seconds
 from benchmarks.report import Row, report
 from ldtm_platform.fleet.fit import choose_engine
-from ldtm_platform.fleet.native.choice import CpuEngine, KernelRefused, find_kernel
+from ldtm_platform.fleet.names import CpuEngine
+from ldtm_platform.fleet.native.choice import KernelRefused, find_kernel
 from ldtm_platform.fleet.results import Trained
 from ldtm_platform.models.base import History
 from ldtm_platform.models.ldtm.config import LdtmConfig
@@ -153,7 +154,7 @@ def _fleet(way: str, family: Ldtm, histories: Sequence[History]) -> Callable[[],
     except KernelRefused as reason:
         print(f"{way}: {reason}")
         return None
-    engine = choose_engine(min(CORES, len(histories)), "cpu", kernel)
+    engine = choose_engine(min(CORES, len(histories)), "cpu", kernel, engine="loop")
 
     def work() -> int:
         results = list(engine.train(family, histories, seed=0))

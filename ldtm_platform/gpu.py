@@ -4,9 +4,13 @@ Nothing here needs torch: Dagster's daemon looks every minute. What NVML cannot 
 on machines where CPU and GPU share their memory (a GB10), which answer NOT_SUPPORTED.
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 SLOT_MIB = 600  # what one training takes
+# What CUDA takes of a card for each process, beside what PyTorch allocates: assumed (300 to 500 are usual), not seen.
+CONTEXT_MIB = 500
 MOST_SLOTS = 16  # a card's, however large: more trainings at once only wait for each other
 UNREADABLE_SLOTS = 4
 # Runs that train nothing, and what a run takes of main memory once it has imported PyTorch (550 MiB were measured).
@@ -30,9 +34,12 @@ class Card:
 
 
 def memory_of_a_training(free: int, total: int) -> int:
-    """What one training may take of a card, in bytes: its own slot, and what is free and promised to no other slot."""
-    slot, slots = SLOT_MIB * 2**20, Card("", total // 2**20).slots
-    return min(free, max(slot, free - (slots - 1) * slot))
+    """What one training may take of a card, in bytes: its own slot, and what is free and promised to no other slot.
+
+    Every other slot is promised its process's context too: PyTorch's limit holds for what PyTorch allocates only.
+    """
+    others = Card("", total // 2**20).slots - 1
+    return min(free, max(SLOT_MIB * 2**20, free - others * (SLOT_MIB + CONTEXT_MIB) * 2**20))
 
 
 def read_cards() -> list[Card]:
@@ -40,17 +47,28 @@ def read_cards() -> list[Card]:
     import pynvml
 
     try:
-        pynvml.nvmlInit()
+        with _driver():
+            handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+            return [Card(_name(handle), _memory_mib(handle)) for handle in handles]
     except pynvml.NVMLError:
+        # No driver, or a card that has fallen off the bus: whatever is wrong with it, nothing can be trained there.
         return []
+
+
+def roomiest(uuids: Sequence[str]) -> int:
+    """Which of these cards has most free memory: its position; the first where NVML cannot tell of every one.
+
+    uuids: as PyTorch writes them, without NVML's "GPU-". NVML is asked, as CUDA would make a context on each card.
+    """
+    import pynvml
+
     try:
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
-        return [Card(_name(handle), _memory_mib(handle)) for handle in handles]
+        with _driver():
+            handles = [pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid}") for uuid in uuids]
+            free = [int(pynvml.nvmlDeviceGetMemoryInfo(handle).free) for handle in handles]
     except pynvml.NVMLError:
-        # A card that has fallen off the bus: whatever is wrong with it, nothing can be trained there.
-        return []
-    finally:
-        pynvml.nvmlShutdown()
+        return 0
+    return free.index(max(free))
 
 
 def training_slots(cards: list[Card]) -> int:
@@ -62,6 +80,17 @@ def runs_at_once(cards: list[Card], memory_mib: int) -> int:
     """How many runs may be under way: a training in every slot and four others, as far as main memory holds them."""
     slots = sum(card.slots for card in cards)
     return max(OTHER_RUNS, min(OTHER_RUNS + slots, memory_mib // RUN_MIB))
+
+
+@contextmanager
+def _driver() -> Iterator[None]:
+    import pynvml
+
+    pynvml.nvmlInit()
+    try:
+        yield
+    finally:
+        pynvml.nvmlShutdown()
 
 
 def _name(handle: object) -> str:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ldtm_platform.fleet.names import CpuEngine, FleetEngine
 from ldtm_platform.sessions import is_session, latest_final_session, session_before
 from ldtm_platform.universe import DEFAULT_UNIVERSE
 
@@ -62,10 +63,10 @@ class Settings(BaseSettings):
     epochs: int = Field(100, ge=1, description="The most epochs a ticker trains")
     workers: int = Field(os.cpu_count() or 1, ge=1, description="Training processes on a CPU")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where models train and predict")
-    fleet_engine: Literal["auto", "loop", "stacked"] = Field(
+    fleet_engine: FleetEngine = Field(
         "auto", description="How a fleet is trained: ticker by ticker, many stacked, or what suits the device"
     )
-    cpu_engine: Literal["auto", "bfloat16", "float32", "pytorch"] = Field(
+    cpu_engine: CpuEngine = Field(
         "auto", description="What trains and forecasts on a CPU: the native kernel in that arithmetic, or PyTorch"
     )
     keep_checkpoints: int = Field(5, ge=1, description="How many versions of a ticker's model are kept")

@@ -17,6 +17,7 @@ from ldtm_platform.stack.slots import GPU_POOL, apply_slots, described
 
 FAKE = Path(__file__).with_name("fake_nvml.c")
 READ = "import json; from ldtm_platform.gpu import read_cards; print(json.dumps([c.memory_mib for c in read_cards()]))"
+CHOOSE = "import sys; from ldtm_platform.gpu import roomiest; print(roomiest(sys.argv[1:]))"
 
 
 @pytest.mark.parametrize(
@@ -31,8 +32,9 @@ def test_a_card_has_a_slot_per_600_mib_up_to_sixteen_and_four_where_its_memory_c
 @pytest.mark.parametrize(
     ("free", "total", "taken"),
     [
-        (80_000, 81_920, 71_000),  # fifteen other slots keep 600 each
-        (7_900, 8_192, 700),
+        (80_000, 81_920, 63_500),  # fifteen other slots keep 1,100 each, their processes' contexts included
+        (14_000, 8_192, 800),
+        (7_900, 8_192, 600),
         (3_000, 8_192, 600),  # others train already: its own slot
         (400, 8_192, 400),
         (900, 1_000, 900),
@@ -79,11 +81,32 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def said(driver: Path, cards: str, program: str, *arguments: str) -> str:
+    """What a program prints beside that driver, on a machine with those cards."""
+    variables = {**os.environ, "LD_LIBRARY_PATH": str(driver), "FAKE_NVML": cards}
+    command = [sys.executable, "-c", program, *arguments]
+    return subprocess.run(command, env=variables, capture_output=True, text=True, check=True).stdout
+
+
 @pytest.mark.parametrize(("cards", "memory"), [("81920", [81920]), ("4096,?", [4096, None]), ("0", [None])])
 def test_the_driver_is_asked_card_by_card(driver: Path, cards: str, memory: list[int | None]) -> None:
-    variables = {**os.environ, "LD_LIBRARY_PATH": str(driver), "FAKE_NVML": cards}
-    said = subprocess.run([sys.executable, "-c", READ], env=variables, capture_output=True, text=True, check=True)
-    assert json.loads(said.stdout) == memory
+    assert json.loads(said(driver, cards, READ)) == memory
+
+
+@pytest.mark.parametrize(
+    ("cards", "uuids", "chosen"),
+    [
+        ("4096,8192,2048", ["0", "1", "2"], 1),
+        ("4096,8192,2048", ["2", "0"], 1),  # CUDA_VISIBLE_DEVICES hides and reorders
+        ("4096,4096", ["0", "1"], 0),
+        ("?,8192", ["0", "1"], 0),
+        ("4096,8192", ["0", "7"], 0),
+    ],
+)
+def test_of_several_cards_the_one_with_most_free_memory_is_taken_and_the_first_where_one_cannot_be_read(
+    driver: Path, cards: str, uuids: list[str], chosen: int
+) -> None:
+    assert int(said(driver, cards, CHOOSE, *uuids)) == chosen
 
 
 def test_the_pools_limit_follows_the_cards_and_is_left_alone_while_they_stay() -> None:

@@ -1,10 +1,11 @@
 """Running Dagster jobs from a terminal: in this process, recorded in the instance, with bars instead of event logs."""
 
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from ldtm_platform.cli.reports import RunReport, report_of
 from ldtm_platform.importing import heavy_imports
@@ -39,6 +40,8 @@ class Workbench:
 
             from ldtm_platform.definitions import defs
 
+        # In a run Dagster's handler would be the only one, and nobody at the terminal would see what is warned of.
+        logging.getLogger("ldtm_platform").addHandler(cast(logging.Handler, logging.lastResort))
         self.settings = settings
         self.engine = sa.create_engine(os.environ["LDTM_DATABASE_URL"], pool_pre_ping=True)
         self.instance = dg.DagsterInstance.get()

@@ -8,7 +8,6 @@ fleet/fit.py, which never changes with the engine.
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
-from typing import Literal
 
 import torch
 
@@ -18,8 +17,6 @@ from ldtm_platform.fleet.results import Trained, Unfit
 from ldtm_platform.fleet.ticker import Place, train_ticker
 from ldtm_platform.models.base import History
 from ldtm_platform.models.network_family import NetworkFamily
-
-FleetEngine = Literal["auto", "loop", "stacked"]
 
 
 class Engine(ABC):

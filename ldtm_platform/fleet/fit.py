@@ -6,7 +6,8 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 from ldtm_platform.fleet.device import resolve_device
-from ldtm_platform.fleet.engine import Engine, FleetEngine, OneByOne
+from ldtm_platform.fleet.engine import Engine, OneByOne
+from ldtm_platform.fleet.names import FleetEngine
 from ldtm_platform.fleet.native.kernel import Kernel
 from ldtm_platform.fleet.progress import Watch, unwatched
 from ldtm_platform.fleet.results import FitResult, Fitted, Trained, Unfit
@@ -49,7 +50,7 @@ def choose_engine(
     device: str,
     kernel: Kernel | None = None,
     *,
-    engine: FleetEngine = "auto",
+    engine: FleetEngine,
     watch: Watch = unwatched,
 ) -> Engine:
     """The engine of that name for so many workers on a device. Raises DeviceRefused.

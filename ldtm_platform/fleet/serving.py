@@ -3,7 +3,8 @@
 from functools import cache
 from pathlib import Path
 
-from ldtm_platform.fleet.native.choice import CpuEngine, forecasting_kernel
+from ldtm_platform.fleet.names import CpuEngine
+from ldtm_platform.fleet.native.choice import forecasting_kernel
 from ldtm_platform.fleet.native.forecasts import LdtmByKernel
 from ldtm_platform.models.base import ModelFamily
 from ldtm_platform.models.ldtm.config import LdtmConfig

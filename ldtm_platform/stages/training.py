@@ -12,9 +12,9 @@ import sqlalchemy as sa
 
 from ldtm_platform.batches import batches
 from ldtm_platform.fleet.device import resolve_device
-from ldtm_platform.fleet.engine import FleetEngine
 from ldtm_platform.fleet.fit import fit_fleet, planned_version
-from ldtm_platform.fleet.native.choice import CpuEngine, find_kernel
+from ldtm_platform.fleet.names import CpuEngine, FleetEngine
+from ldtm_platform.fleet.native.choice import find_kernel
 from ldtm_platform.fleet.native.kernel import Kernel
 from ldtm_platform.fleet.progress import FleetProgress, Watch
 from ldtm_platform.fleet.results import FitResult, Fitted, Unfit
@@ -44,7 +44,7 @@ class TrainingPlan:
     workers: int
     device: str
     keep: int
-    fleet_engine: FleetEngine = "auto"
+    fleet_engine: FleetEngine
     cpu_engine: CpuEngine = "pytorch"
     cache: Path | None = None
 

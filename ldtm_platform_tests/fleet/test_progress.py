@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from ldtm_platform.fleet.engine import FleetEngine
 from ldtm_platform.fleet.fit import fit_fleet
+from ldtm_platform.fleet.names import FleetEngine
 from ldtm_platform.fleet.progress import EpochDone, FleetProgress
 from ldtm_platform.fleet.results import Fitted, Unfit
 from ldtm_platform.models.ldtm.family import Ldtm

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import cast
 
 import pytest
+import torch
 
 from ldtm_platform.fleet.engine import OneByOne
 from ldtm_platform.fleet.results import Trained, Unfit
@@ -24,14 +25,16 @@ AAA, BBB, *_ = HISTORIES.values()
 
 
 class Hasty(Stacked):
-    """Steps that are too long by a thousandth."""
+    """Steps that are too long by a thousandth; and the weights' own score is the loss of the best epoch, to the bit."""
 
     def train(
         self, family: NetworkFamily, histories: Sequence[History], *, seed: int
     ) -> Generator[Trained | Unfit, None, None]:
         settings = cast(Ldtm, family).settings
         wrong = Ldtm(replace(settings, learning_rate=1.001 * settings.learning_rate))
-        return super().train(wrong, histories, seed=seed)
+        for result in super().train(wrong, histories, seed=seed):
+            assert isinstance(result, Trained)
+            yield replace(result, validation=replace(result.validation, loss=result.best_val_loss))
 
 
 class Deadly(Stacked):
@@ -42,6 +45,15 @@ class Deadly(Stacked):
     ) -> Generator[Trained | Unfit, None, None]:
         os.kill(os.getpid(), signal.SIGKILL)
         yield from ()
+
+
+class Greedy(Stacked):
+    """Finds the card full."""
+
+    def train(
+        self, family: NetworkFamily, histories: Sequence[History], *, seed: int
+    ) -> Generator[Trained | Unfit, None, None]:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
 
 
 def devices(stacks: Stacked, histories: Sequence[History]) -> list[str]:
@@ -63,8 +75,9 @@ def test_stacks_that_train_as_the_loop_does_are_taken_and_tried_once(caplog: pyt
 @pytest.mark.parametrize(
     ("stacks", "reason"),
     [
-        (Hasty, "the validation loss of TRIAL0 is 3.45"),
-        (Deadly, "its process was killed by SIGKILL"),
+        (Hasty, "the trial of the stacked engine failed: the validation loss of TRIAL0 is 3.45"),
+        (Deadly, "the trial of the stacked engine failed: its process was killed by SIGKILL"),
+        (Greedy, "the stacked engine could not be tried for want of memory: CUDA out of memory. Tried"),
     ],
 )
 def test_stacks_that_train_otherwise_or_die_leave_the_fleet_to_the_loop_and_a_warning(
@@ -73,6 +86,5 @@ def test_stacks_that_train_otherwise_or_die_leave_the_fleet_to_the_loop_and_a_wa
     with caplog.at_level(logging.WARNING):
         assert devices(stacks(Machine(CPU)), [AAA]) == ["cpu"]
     (warning,) = caplog.messages
-    assert "one by one on cpu, which is slower: the trial of the stacked engine failed: " in warning
-    assert reason in warning
+    assert f"one by one on cpu, which is slower: {reason}" in warning
     assert "LDTM_FLEET_ENGINE=loop" in warning

@@ -1,5 +1,6 @@
 """Dagster's storage: the same events as upstream stores, over connections that are kept."""
 
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -72,6 +73,22 @@ def test_the_homes_file_names_it_and_asks_the_queue_every_second(instance: dg.Da
     assert queue is not None
     assert queue.max_concurrent_runs >= 4
     assert os.environ["LDTM_DAGSTER_URL"] not in instance_config()
+
+
+@dg.asset
+def talkative(context: dg.AssetExecutionContext) -> None:
+    """Tells how it goes by both kinds of loggers."""
+    context.log.info("half of it")
+    logging.getLogger("ldtm_platform.fleet").info("a ticker more")
+    logging.getLogger("ldtm_platform.fleet").warning("it will take longer")
+
+
+def test_what_the_platforms_loggers_warn_of_is_an_event_of_the_run_and_what_they_inform_of_is_not(
+    instance: dg.DagsterInstance,
+) -> None:
+    run = dg.materialize([talkative], instance=instance)
+    said = [entry.user_message for entry in instance.all_logs(run.run_id) if entry.step_key and not entry.dagster_event]
+    assert said == ["half of it", "it will take longer"]
 
 
 def test_what_a_run_plans_is_stored_for_every_partition_of_every_asset(instance: dg.DagsterInstance) -> None:

@@ -52,7 +52,7 @@ def train(
     said: list[str] | None = None,
 ) -> dict[str, Outcome]:
     """Train in this process; one outcome a ticker. Result lines go to `said`."""
-    plan = TrainingPlan(through=through, epochs=epochs, seed=0, workers=1, device="cpu", keep=keep)
+    plan = TrainingPlan(through=through, epochs=epochs, seed=0, workers=1, device="cpu", keep=keep, fleet_engine="auto")
     lines = said if said is not None else []
     outcomes = train_tickers(engine, CheckpointStore(store), tickers, plan, say=lines.append, run_id="run")
     return {outcome.key: outcome for outcome in outcomes}

@@ -16,7 +16,7 @@ MAY, JUNE, MID_JULY, JULY = date(2024, 5, 31), date(2024, 6, 28), date(2024, 7, 
 
 
 def train(engine: sa.Engine, store: CheckpointStore, through: date) -> str:
-    plan = TrainingPlan(through=through, epochs=1, seed=0, workers=1, device="cpu", keep=1)
+    plan = TrainingPlan(through=through, epochs=1, seed=0, workers=1, device="cpu", keep=1, fleet_engine="auto")
     (outcome,) = train_tickers(engine, store, ["AMGN"], plan, say=lambda line: None)
     return str(outcome.facts["version"])
 

@@ -2,13 +2,12 @@
 
 import logging
 from pathlib import Path
-from typing import Literal
 
+from ldtm_platform.fleet.names import CpuEngine
 from ldtm_platform.fleet.native.build import CannotBuild, built
 from ldtm_platform.fleet.native.cpu import instruction_set
 from ldtm_platform.fleet.native.kernel import Kernel, KernelPrecision
 
-CpuEngine = Literal["auto", "bfloat16", "float32", "pytorch"]
 logger = logging.getLogger(__name__)
 
 

@@ -33,6 +33,8 @@ CONFIG = LdtmConfig(window=10, hidden=32, head_hidden=16, dropout=0.0, max_epoch
 ROWS = (252, 300, 290, 340)
 # Loading CUDA's libraries takes tens of seconds on a slow disk; training here takes one.
 LIMIT_SEC = 300
+# What PyTorch says of it, whether its allocator or CUDA lacks it.
+NO_MEMORY = "out of memory"
 logger = logging.getLogger(__name__)
 
 
@@ -75,7 +77,9 @@ def refusal(stacks: type[Stacked], device: torch.device) -> str | None:
 
     In a process of its own: after an illegal access every CUDA call of a process fails, and the loop shall train then.
     """
-    process, pipe = start_child(_try, stacks, device)
+    # The child would take "cuda" for the first card.
+    card = torch.device("cuda", torch.cuda.current_device()) if device.type == "cuda" else device
+    process, pipe = start_child(_try, stacks, card)
     try:
         found: str | None = pipe.recv() if pipe.poll(LIMIT_SEC) else f"it took longer than {LIMIT_SEC} s"
     except (EOFError, ConnectionResetError):
@@ -86,10 +90,13 @@ def refusal(stacks: type[Stacked], device: torch.device) -> str | None:
         process.join()
     if found:
         logger.warning(
-            "Tickers are trained one by one on %s, which is slower: the trial of the stacked engine failed: %s. "
+            "Tickers are trained one by one on %s, which is slower: %s: %s. "
             "LDTM_FLEET_ENGINE=loop trains so without a trial, LDTM_FLEET_ENGINE=stacked stacks all the same; "
             "`python -m benchmarks.train_on_gpu` shows more",
             device,
+            "the stacked engine could not be tried for want of memory"
+            if NO_MEMORY in found
+            else "the trial of the stacked engine failed",
             found,
         )
     return found
@@ -117,8 +124,8 @@ def objection(stacks: type[Stacked], device: torch.device) -> str | None:
 def _difference(found: Trained, expected: Trained, trial: Round) -> str | None:
     right, scored = expected.best_val_loss, found.validation.loss or float("nan")
     # The weights that came back are scored by PyTorch's LSTM, in TF32 on a GPU.
-    allowed = {found.best_val_loss: trial.tolerance, scored: max(trial.tolerance, TF32_TOLERANCE)}
-    for loss, tolerance in allowed.items():
+    allowed = ((found.best_val_loss, trial.tolerance), (scored, max(trial.tolerance, TF32_TOLERANCE)))
+    for loss, tolerance in allowed:
         # Not `off > tolerance`: nothing is greater than nan.
         if not (off := abs(loss / right - 1)) <= tolerance:
             return (
@@ -136,4 +143,12 @@ def _history(number: int, rows: int) -> History:
 
 
 def _try(pipe: "Connection[str | None, None]", stacks: type[Stacked], device: torch.device) -> None:
-    pipe.send(objection(stacks, device))
+    try:
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
+        found = objection(stacks, device)
+    except RuntimeError as error:
+        if NO_MEMORY not in str(error):
+            raise
+        found = str(error)
+    pipe.send(found)

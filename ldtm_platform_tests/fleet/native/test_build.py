@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from ldtm_platform.fleet.names import CpuEngine
 from ldtm_platform.fleet.native import build, choice
 from ldtm_platform.fleet.native.build import built
-from ldtm_platform.fleet.native.choice import CpuEngine, KernelRefused, find_kernel
+from ldtm_platform.fleet.native.choice import KernelRefused, find_kernel
 from ldtm_platform.fleet.native.cpu import InstructionSet, best_of
 from ldtm_platform.fleet.native.kernel import Kernel
 
