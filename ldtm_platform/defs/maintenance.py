@@ -22,11 +22,11 @@ def prune_runs(context: dg.OpExecutionContext) -> None:
     days = load_settings().keep_runs_days
     before = datetime.now(UTC) - timedelta(days=days)
     kept = runs_behind_latest_materializations(context.instance)
-    old = [
+    old = {
         record.dagster_run.run_id
         for record in context.instance.get_run_records(dg.RunsFilter(statuses=ENDED, created_before=before))
         if record.dagster_run.run_id not in kept
-    ]
+    }
     for run_id in old:
         context.instance.delete_run(run_id)
     lost = list(logs_of_lost_runs(context.instance, old, before))

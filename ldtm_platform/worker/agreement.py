@@ -28,7 +28,10 @@ def code_print(universe: Path) -> str:
     """
     digest = hashlib.sha256(f"{sys.prefix}|{sys.version}|".encode())
     for path in _files(universe):
-        found = path.stat()
+        try:
+            found = path.stat()
+        except FileNotFoundError:  # Removed since it was listed, or a link to nothing, which is how Emacs locks a file.
+            continue
         digest.update(f"{path}|{found.st_size}|{found.st_mtime_ns}|".encode())
     return digest.hexdigest()
 

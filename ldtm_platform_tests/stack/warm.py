@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import sys
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,13 @@ Begun = dict[str, Any]
 
 
 def main() -> None:
-    """Start processes: a few at once, one after the server was killed, one after the universe was edited."""
+    """Start processes: a few at once, others once the server lost its socket, was killed, the universe was edited."""
     universe = Path(sys.argv[1])
     fork_runs(universe)
     begun = {"warm": _started(AT_ONCE)}
+    for socket in Path(get_temp_dir()).glob("listener-*"):
+        socket.unlink()
+    begun["without a socket"] = _started(2)
     server = begun["warm"][0]["parent"]
     os.kill(server, signal.SIGKILL)
     os.waitid(os.P_PID, server, os.WEXITED | os.WNOWAIT)
