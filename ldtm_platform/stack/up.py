@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,8 +37,9 @@ def keep_up(
 ) -> None:
     """Run the dashboard, Dagster's UI and its daemon, and the worker, until Ctrl-C, SIGTERM or `ldtm down`.
 
-    `announce` is given the addresses once both answer, `say` each sentence about what happens later. Runs that an
-    earlier crash left in flight are reported failed first. Raises StackError when the home is up already.
+    `announce` is given the addresses once both answer, `say` each sentence about what happens before and
+    after. Runs that an earlier crash left in flight are reported failed first. Raises StackError when the home is up
+    already.
     """
     import dagster as dg
 
@@ -47,6 +48,7 @@ def keep_up(
     from ldtm_platform.stack.slots import apply_slots
 
     with only_supervisor(settings.home):
+        say("Starting the dashboard and the Dagster UI...")
         stop_leftovers(settings.home)
         with dg.DagsterInstance.get() as instance:
             report_orphans(instance, of_daemon=True)
@@ -60,6 +62,9 @@ def keep_up(
             with worker_running(settings, variables, say) as tend_worker:
                 announce(Addresses(dashboard.address, address))
                 _wait_for_stop(dashboard.tend, tend_worker)
+                # Whoever closed the terminal cannot be told.
+                with suppress(OSError):
+                    say("Stopping...")
 
 
 def refuse_if_up(home: Path) -> None:

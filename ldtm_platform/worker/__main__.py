@@ -14,7 +14,7 @@ from ldtm_platform.worker.agreement import Terms, code_print
 
 
 def main(agreed: str) -> None:
-    """Answer questions until the code changes, or Ctrl-C."""
+    """Answer questions until the code changes, Ctrl-C or SIGTERM."""
     settings = load_settings()
     terms = Terms(agreed, code_print(settings.universe), settings.universe)
     # After the print: what changes while these are imported makes another.
@@ -31,7 +31,8 @@ def main(agreed: str) -> None:
 
 
 if __name__ == "__main__":
-    # Whoever started us in the background may have left it ignored.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Whoever started us in the background may have left Ctrl-C ignored; either way to end takes the socket along.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
         main(sys.argv[1])

@@ -1,6 +1,7 @@
 """The worker's side of the socket: one question after the other, whatever comes and whoever goes."""
 
 import os
+import select
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -40,6 +41,8 @@ def answer_next(
 
     Bad questions and lost askers end their own connection and nothing else; what `work` raises is raised.
     """
+    # Ctrl-C ends this wait, but not accept()'s: Polars' handler of SIGINT has that restarted (pola-rs/polars#21739).
+    select.select([server], [], [])
     connection, _ = server.accept()
     with connection:
         connection.settimeout(SILENCE_SEC)

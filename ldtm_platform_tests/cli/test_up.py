@@ -130,6 +130,8 @@ def test_it_answers_alone_mends_its_dashboard_comes_up_after_a_kill_and_ctrl_c_l
         assert "dagster_version" in answer(home)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == "Stopping...\n"
     assert processes(home) == []
     assert not home.postgres.is_running()
     down = home.ldtm("down")
@@ -166,7 +168,8 @@ def test_a_port_in_use_is_named(home: Home, setting: str, command: str, also: st
         port = str(taken.getsockname()[1])
         refused = home.ldtm(command, **{setting: port})
     assert refused.code == 2
-    assert refused.err == f"ldtm: port {port} is in use: stop what holds it, or set {setting}{also} to another\n"
+    reason = f"port {port} is in use: stop what holds it, or set {setting}{also} to another"
+    assert refused.err.splitlines()[-1] == f"ldtm: {reason}"
     assert processes(home) == []
 
 
