@@ -8,7 +8,7 @@ from dash.development.base_component import Component
 
 from ldtm_platform.dashboard.parts import grids
 from ldtm_platform.dashboard.parts.grids import column
-from ldtm_platform.dashboard.parts.text import number, plural
+from ldtm_platform.dashboard.parts.text import number, plural, with_minus
 
 # Two years; the command lists all.
 LISTED = 504
@@ -53,7 +53,7 @@ def record_table(document: Mapping[str, Any], since: str) -> Component:
         _RECORD,
         rows,
         title="The record after costs",
-        note=terms.rstrip(),
+        note=with_minus(terms.rstrip()),
         file_name=f"tqqq_record_{document['session']}",
     )
 

@@ -14,7 +14,7 @@ from ldtm_platform.dashboard.figures.signal import equity_figure
 from ldtm_platform.dashboard.page import Page, Place, no_callbacks
 from ldtm_platform.dashboard.pages.signal_tables import history_table, record_table
 from ldtm_platform.dashboard.parts import controls, graphs, made_up, states, tiles
-from ldtm_platform.dashboard.parts.text import MINUS, change, number, percent, plural
+from ldtm_platform.dashboard.parts.text import change, number, percent, plural, with_minus
 from ldtm_platform.evaluation.confidence_words import confidence_sentence
 from ldtm_platform.settings import Settings
 from ldtm_platform.stages.signal import shown_signal
@@ -148,9 +148,7 @@ def _reasons(document: Mapping[str, Any], confidence: pl.DataFrame) -> Component
     return dmc.Paper(
         [
             html.H2("Why"),
-            html.Ol(
-                [html.Li(reason.replace(" -", f" {MINUS}")) for reason in document["reasons"]], className="reasons"
-            ),
+            html.Ol([html.Li(with_minus(reason)) for reason in document["reasons"]], className="reasons"),
             *(html.P(f"The model of TQQQ: {confidence_sentence(row)}") for row in month),
             html.P(document["rule"]["note"]),
         ],

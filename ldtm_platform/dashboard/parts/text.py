@@ -5,7 +5,7 @@ from datetime import date
 
 MISSING = "–"
 # A minus sign, not a hyphen: it is as wide as a plus.
-MINUS = "\u2212"
+_MINUS = "\u2212"
 
 
 def number(value: float | None, digits: int = 2) -> str:
@@ -13,7 +13,7 @@ def number(value: float | None, digits: int = 2) -> str:
     if value is None:
         return MISSING
     # What rounds to zero has no sign.
-    return f"{round(value, digits) or 0.0:,.{digits}f}".replace("-", MINUS)
+    return f"{round(value, digits) or 0.0:,.{digits}f}".replace("-", _MINUS)
 
 
 def money(value: float | None) -> str:
@@ -23,7 +23,12 @@ def money(value: float | None) -> str:
 
 def signed(value: float | None, digits: int = 2) -> str:
     """A number with its sign, + or a true minus."""
-    return MISSING if value is None else f"{value:+,.{digits}f}".replace("-", MINUS)
+    return MISSING if value is None else f"{value:+,.{digits}f}".replace("-", _MINUS)
+
+
+def with_minus(sentence: str) -> str:
+    """A sentence made elsewhere, with a true minus before its negative numbers."""
+    return sentence.replace(" -", f" {_MINUS}")
 
 
 def percent(value: float | None, digits: int = 2) -> str:
