@@ -18,6 +18,7 @@ FIGURES = ("sessions", "total_return_pct", "cagr_pct", "volatility_pct", "max_dr
 
 def signal(session: SessionOption = None, history: HistoryOption = False, as_json: JsonOption = False) -> None:
     """The TQQQ signal of the newest session or --session DATE, with its record. Not investment advice."""
+    from ldtm_platform.stages.signal import shown_signal
     from ldtm_platform.warehouse import reads
 
     with workbench(as_json=as_json) as bench:
@@ -26,14 +27,14 @@ def signal(session: SessionOption = None, history: HistoryOption = False, as_jso
             listed = reads.tqqq_signals(bench.engine, through=day)
             _print_history(listed, as_json=as_json)
             return
-        found = reads.tqqq_signal(bench.engine, day)
-    if found.is_empty():
+        found = shown_signal(bench.engine, day)
+    if found is None:
         say(f"no signal{f' of {day}' if day else ''}: it needs bars of TQQQ and SQQQ, and `ldtm pipeline`")
         raise typer.Exit(1)
-    document: dict[str, Any] = json.loads(found["summary"][0])
     if as_json:
-        print(json.dumps(document))
+        print(json.dumps(found.stored))
         return
+    document = found.document
     confidence = document["confidence"]
     print(f"{document['session']}: {document['exposure']}")
     print(f"confidence: {'not enough evidence' if confidence is None else f'{confidence:.0f} of 100'}")
@@ -42,6 +43,8 @@ def signal(session: SessionOption = None, history: HistoryOption = False, as_jso
     record = document["record"]
     print(f"\n{record['verdict']}\n{record['execution']}, {record['cost_bp_per_side']:g} bp a side")
     show(_parts(record["parts"]), empty="")
+    if found.since:
+        print(found.since)
     print(f"\n{document['disclaimer']}")
 
 

@@ -1,17 +1,29 @@
 """The TQQQ signal of sessions: from bars, the champions' forecasts of the two funds, and the signals stored before."""
 
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 import sqlalchemy as sa
 
 from ldtm_platform.sessions import next_session, session_open
 from ldtm_platform.strategy.rule import ModelView, levels, market_states
-from ldtm_platform.strategy.summary import FUNDS, TRENDS, Market, Stored, market_of, of_made_up_prices, summary
+from ldtm_platform.strategy.summary import (
+    FUNDS,
+    TRENDS,
+    Followed,
+    Market,
+    Stored,
+    follow,
+    market_of,
+    of_made_up_prices,
+    record_of,
+    summary,
+)
 from ldtm_platform.warehouse import reads
 from ldtm_platform.warehouse.provenance import provenance
 from ldtm_platform.warehouse.score_writes import write_signal
@@ -24,6 +36,19 @@ class SignalledSession:
     session: date
     state: Literal["stored", "known", "skipped"]
     message: str
+
+
+@dataclass(frozen=True)
+class ShownSignal:
+    """A stored summary, the same with record and confidence of the signals that are stored now, and that record's walk.
+
+    since: a sentence when the record was another as the summary was stored, else empty.
+    """
+
+    stored: dict[str, Any]
+    document: dict[str, Any]
+    followed: Followed
+    since: str
 
 
 def signal_sessions(engine: sa.Engine, sessions: Sequence[date], *, cost_bp: float) -> Iterator[SignalledSession]:
@@ -53,6 +78,29 @@ def signal_sessions(engine: sa.Engine, sessions: Sequence[date], *, cost_bp: flo
             write_signal(connection, session, document, confidence=confidence, is_replay=is_replay)
         stored[session] = Stored(document["exposure"], is_replay)
         yield SignalledSession(session, "stored", document["exposure"])
+
+
+def shown_signal(engine: sa.Engine, session: date | None = None) -> ShownSignal | None:
+    """The signal of a session (the latest when None) as people are shown it; None where there is none.
+
+    What is stored stands; a later replay of earlier sessions still belongs to the record up to this session.
+    """
+    rows = reads.tqqq_signal(engine, session).rows(named=True)
+    if not rows:
+        return None
+    row, document = rows[0], json.loads(rows[0]["summary"])
+    then, cost_bp = document["record"], document["record"]["cost_bp_per_side"]
+    market = read_market(engine, row["session"])
+    done = follow(market, len(market.sessions) - 1, read_stored(engine, row["session"]), cost_bp)
+    record, confidence = record_of(market, done, cost_bp)
+    since = ""
+    if record["parts"] != then["parts"]:
+        since = (
+            f"The document stored on {row['generated_at']:%Y-%m-%d} stands with the record of then, "
+            f"{then['live_sessions'] + then['replayed_sessions']} sessions: earlier signals or prices came since."
+        )
+    shown = {"record": record, "confidence": None if confidence is None else round(confidence, 1)}
+    return ShownSignal(document, document | shown, done, since)
 
 
 def read_market(engine: sa.Engine, through: date) -> Market:

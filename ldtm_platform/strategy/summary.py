@@ -111,7 +111,7 @@ def summary(
         raise ValueError(f"the market has no state of {session}")
     decision = decide(state, model)
     signals = {**stored, session: Stored(decision.exposure, is_replay)}
-    record, confidence = _record(market, at, signals, cost_bp)
+    record, confidence = record_of(market, follow(market, at, signals, cost_bp), cost_bp)
     document = {
         "session": session.isoformat(),
         "disclaimer": NOT_ADVICE,
@@ -172,10 +172,8 @@ def follow(market: Market, at: int, stored: Mapping[date, Stored], cost_bp: floa
     )
 
 
-def _record(
-    market: Market, at: int, stored: Mapping[date, Stored], cost_bp: float
-) -> tuple[dict[str, Any], float | None]:
-    done = follow(market, at, stored, cost_bp)
+def record_of(market: Market, done: Followed, cost_bp: float) -> tuple[dict[str, Any], float | None]:
+    """The document's record of the signals followed, and the confidence that it supports."""
     replayed = np.array([each.is_replay for each in done.signals], dtype=bool)
     parts = [_part("stored signals", done.sessions, done.walk, done.holding)]
     for name, kept in (("stored signals, live", ~replayed), ("stored signals, replayed", replayed)):

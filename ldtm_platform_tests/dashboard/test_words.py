@@ -21,6 +21,7 @@ def test_a_change_has_an_arrow_and_a_sign(value: float | None, shown: str) -> No
 def test_numbers_have_separators_and_a_true_minus() -> None:
     assert (text.number(-1234.567), text.money(1234.5), text.percent(None)) == ("−1,234.57", "$1,234.50", "–")
     assert (text.plural(1, "session"), text.plural(1200, "session")) == ("1 session", "1,200 sessions")
+    assert text.with_minus("moved -3.7 % in 63; three-times") == "moved −3.7 % in 63; three-times"
 
 
 @pytest.mark.parametrize(

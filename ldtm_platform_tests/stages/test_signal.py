@@ -14,7 +14,7 @@ from ldtm_platform.dashboard.pages.tqqq_signal import page
 from ldtm_platform.llm.score_tools import TqqqSignalArgs, tqqq_signal
 from ldtm_platform.postgres.server import Connection
 from ldtm_platform.settings import Settings
-from ldtm_platform.stages.signal import signal_sessions
+from ldtm_platform.stages.signal import shown_signal, signal_sessions
 from ldtm_platform.warehouse import reads
 from ldtm_platform_tests.scratch import scratch_database
 from ldtm_platform_tests.strategy.market import LAST, bars, days
@@ -79,6 +79,34 @@ def test_one_session_at_a_time_gives_the_same_documents_as_all_in_one_run(
         (made,) = signal_sessions(engine, [session], cost_bp=5.0)
         assert made.state == "stored"
         assert document(engine, session) == document(signalled, session)
+
+
+def test_a_replay_of_earlier_sessions_belongs_to_the_record_that_is_shown(engine: sa.Engine) -> None:
+    store(engine, bars(400, index=False))
+    list(signal_sessions(engine, SESSIONS[-1:], cost_bp=5.0))
+    first = shown_signal(engine)
+    assert first
+    assert (first.document, first.since) == (first.stored, "")
+
+    list(signal_sessions(engine, SESSIONS[:-1], cost_bp=50.0))
+    shown = shown_signal(engine)
+    assert shown
+    assert shown.stored == first.stored == document(engine)
+    assert "stands with the record of then, 0 sessions" in shown.since
+    record = shown.document["record"]
+    everything, alone = record["parts"]
+    assert record["replayed_sessions"] == everything["signal"]["sessions"] == len(shown.followed.sessions) == 28
+    assert record["verdict"].startswith("Not enough evidence: 28 sessions")
+    assert alone["last"] < SESSIONS[0].isoformat()
+    told = str(page(Settings()).layout(Place("tqqq_signal"), engine))
+    assert "28 sessions on record" in told
+    assert shown.since in told
+
+
+def test_of_signals_made_in_order_the_stored_record_is_the_shown_one(signalled: sa.Engine) -> None:
+    shown = shown_signal(signalled)
+    assert shown
+    assert (shown.document, shown.since) == (shown.stored, "")
 
 
 def test_qqq_is_the_trend_where_its_bars_are_stored(engine: sa.Engine) -> None:

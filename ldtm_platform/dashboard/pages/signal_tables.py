@@ -8,7 +8,7 @@ from dash.development.base_component import Component
 
 from ldtm_platform.dashboard.parts import grids
 from ldtm_platform.dashboard.parts.grids import column
-from ldtm_platform.dashboard.parts.text import number, plural
+from ldtm_platform.dashboard.parts.text import number, plural, with_minus
 
 # Two years; the command lists all.
 LISTED = 504
@@ -34,8 +34,8 @@ _HISTORY = (
 )
 
 
-def record_table(document: Mapping[str, Any]) -> Component:
-    """What following the stored signals came to, beside holding TQQQ on the same sessions."""
+def record_table(document: Mapping[str, Any], since: str) -> Component:
+    """What following the stored signals came to, beside holding TQQQ on the same sessions; since: as ShownSignal's."""
     record = document["record"]
     rows = [
         _record_row("signal" if who == "signal" else "buy and hold TQQQ", part["basis"], part[who])
@@ -45,14 +45,15 @@ def record_table(document: Mapping[str, Any]) -> Component:
     live, replayed = record["live_sessions"], record["replayed_sessions"]
     terms = (
         f"{record['verdict']} {record['execution'].capitalize()}; {record['cost_bp_per_side']:g} bp a side; flat "
-        f"{record['flat']}; {live} live and {replayed} replayed sessions; forecasts {record['forecasts']}."
+        f"{record['flat']}; {live} live and {replayed} replayed sessions; forecasts {record['forecasts']}. "
+        f"{since}"
     )
     return grids.grid(
         "record",
         _RECORD,
         rows,
         title="The record after costs",
-        note=terms,
+        note=with_minus(terms.rstrip()),
         file_name=f"tqqq_record_{document['session']}",
     )
 

@@ -1,6 +1,5 @@
 """TQQQ Signal: the newest strategy summary, why it says so, and what following it would have made."""
 
-import json
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -15,11 +14,11 @@ from ldtm_platform.dashboard.figures.signal import equity_figure
 from ldtm_platform.dashboard.page import Page, Place, no_callbacks
 from ldtm_platform.dashboard.pages.signal_tables import history_table, record_table
 from ldtm_platform.dashboard.parts import controls, graphs, made_up, states, tiles
-from ldtm_platform.dashboard.parts.text import change, number, percent, plural
+from ldtm_platform.dashboard.parts.text import change, number, percent, plural, with_minus
 from ldtm_platform.evaluation.confidence_words import confidence_sentence
 from ldtm_platform.settings import Settings
-from ldtm_platform.strategy.rule import levels
-from ldtm_platform.strategy.summary import FUNDS, Followed, Stored, follow, is_of_made_up_prices, market_of
+from ldtm_platform.stages.signal import shown_signal
+from ldtm_platform.strategy.summary import FUNDS, Followed, is_of_made_up_prices
 from ldtm_platform.universe import load_universe
 from ldtm_platform.warehouse import reads, screens
 
@@ -35,18 +34,18 @@ def page(settings: Settings) -> Page:
     def layout(place: Place, engine: sa.Engine) -> Component:
         listed = reads.tqqq_signals(engine)
         session = _chosen(listed, place.session)
-        if session is None:
+        shown = None if session is None else shown_signal(engine, session)
+        if session is None or shown is None:
             return html.Div([_head(listed, place, None, {}), _nothing(settings)])
-        document: dict[str, Any] = json.loads(reads.tqqq_signal(engine, session)["summary"][0])
-        done = _followed(engine, listed, session, document["record"]["cost_bp_per_side"])
+        document = shown.document
         return html.Div(
             [
                 _head(listed, place, session, document),
                 _disclaimer(document["disclaimer"]),
                 tiles.tiles(_tiles(document)),
                 _reasons(document, screens.ticker_confidence(engine, "TQQQ", session)),
-                _curve(done),
-                record_table(document),
+                _curve(shown.followed),
+                record_table(document, shown.since),
                 history_table(listed),
             ]
         )
@@ -149,24 +148,13 @@ def _reasons(document: Mapping[str, Any], confidence: pl.DataFrame) -> Component
     return dmc.Paper(
         [
             html.H2("Why"),
-            html.Ol([html.Li(reason) for reason in document["reasons"]], className="reasons"),
+            html.Ol([html.Li(with_minus(reason)) for reason in document["reasons"]], className="reasons"),
             *(html.P(f"The model of TQQQ: {confidence_sentence(row)}") for row in month),
             html.P(document["rule"]["note"]),
         ],
         withBorder=True,
         className="section",
     )
-
-
-def _followed(engine: sa.Engine, listed: pl.DataFrame, session: date, cost_bp: float) -> Followed:
-    """The same walk as in the document's record, from the bars since the first stored signal."""
-    stored = {
-        row["session"]: Stored(row["exposure"], row["is_replay"])
-        for row in listed.filter(pl.col("session") <= session).rows(named=True)
-    }
-    bars = screens.closes(engine, FUNDS, start=min(stored), end=session)
-    market = market_of(levels(bars, reads.splits(engine, FUNDS)), {})
-    return follow(market, len(market.sessions) - 1, stored, cost_bp)
 
 
 def _curve(done: Followed) -> Component:

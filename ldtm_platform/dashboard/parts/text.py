@@ -26,6 +26,11 @@ def signed(value: float | None, digits: int = 2) -> str:
     return MISSING if value is None else f"{value:+,.{digits}f}".replace("-", _MINUS)
 
 
+def with_minus(sentence: str) -> str:
+    """A sentence made elsewhere, with a true minus before its negative numbers."""
+    return sentence.replace(" -", f" {_MINUS}")
+
+
 def percent(value: float | None, digits: int = 2) -> str:
     """A percentage that has no direction, such as a share or an error: `51.6 %`."""
     return MISSING if value is None else f"{number(value, digits)} %"
