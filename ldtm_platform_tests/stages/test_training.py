@@ -204,7 +204,7 @@ def test_too_little_history_and_bad_numbers_are_named_and_cost_no_other_ticker(
 def test_a_ticker_without_any_features_is_too_little_history(engine: sa.Engine, tmp_path: Path) -> None:
     outcome = train(engine, tmp_path, ["AMGN"])["AMGN"]
     assert (outcome.result, outcome.state) == (Result.SKIPPED, "too_little_history")
-    assert outcome.message.startswith("AMGN has 0 feature rows")
+    assert outcome.message.startswith("AMGN has no feature rows")
 
 
 def test_cards_tell_skill_against_persistence_per_horizon(engine: sa.Engine, tmp_path: Path) -> None:
