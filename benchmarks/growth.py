@@ -28,9 +28,10 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from benchmarks.growth_stages import STAGES, Universe
-from benchmarks.processes import cpu_seconds, family, server_pid
+from benchmarks.processes import cpu_seconds, server_pid
 from benchmarks.report import Row, report
 from ldtm_platform.postgres.server import EmbeddedPostgres
+from ldtm_platform.stack.supervisor import family
 from ldtm_platform.warehouse.migrate import upgrade
 
 

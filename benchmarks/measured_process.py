@@ -6,7 +6,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.processes import family, pss_mib
+from benchmarks.processes import pss_mib
+from ldtm_platform.stack.supervisor import family
 
 # Reading a large process's memory map takes milliseconds of a processor.
 _EVERY_S = 0.2

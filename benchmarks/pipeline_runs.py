@@ -10,7 +10,8 @@ from typing import Any
 
 import httpx
 
-from benchmarks.processes import cpu_seconds, family
+from benchmarks.processes import cpu_seconds
+from ldtm_platform.stack.supervisor import family
 from ldtm_platform_tests.cli.home import Home
 
 READY_SEC = 120.0

@@ -13,15 +13,6 @@ def own_cpu_seconds() -> float:
     return sum(each.ru_utime + each.ru_stime for each in used)
 
 
-def family(root: int) -> list[psutil.Process]:
-    """A process and all that it has started; none where it has ended."""
-    try:
-        process = psutil.Process(root)
-        return [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
-
-
 def cpu_seconds(processes: Sequence[psutil.Process]) -> float:
     """Processor time of the processes and of their children that have ended."""
     total = 0.0

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.processes import cpu_seconds, family, pss_mib, server_pid
+from benchmarks.processes import cpu_seconds, pss_mib, server_pid
+from ldtm_platform.stack.supervisor import family
 
 EVERY_SEC = 0.5
 

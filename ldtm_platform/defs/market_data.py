@@ -96,7 +96,8 @@ def bars_are_sound(database: Database) -> dg.AssetCheckResult:
     rows, unsound = 0, list[dict[str, Any]]()
     for bars in _bars(database):
         _, bad = split_good_and_bad(bars, date.max)
-        rows, unsound = rows + bars.height, unsound + bad.select("ticker", "date", "reason").rows(named=True)
+        rows += bars.height
+        unsound += bad.select("ticker", "date", "reason").rows(named=True)
     result = opinion(unsound, f"unsound rows among {rows} stored bars")
     return result._replace(severity=dg.AssetCheckSeverity.ERROR)
 

@@ -89,15 +89,16 @@ def _wait_until_ready(process: subprocess.Popen[bytes], address: str, log: Path)
 
 def stop_tree(process: subprocess.Popen[bytes]) -> None:
     """Ask a process to stop, then end what it started: run workers outlive Dagster otherwise."""
-    tree = _family(process.pid)
+    tree = family(process.pid)
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
             process.wait(STOP_SECONDS)
-    _end([*tree, *_family(process.pid)])
+    _end([*tree, *family(process.pid)])
 
 
-def _family(pid: int) -> list[psutil.Process]:
+def family(pid: int) -> list[psutil.Process]:
+    """A process and all that it has started; none where it has ended."""
     try:
         parent = psutil.Process(pid)
         return [parent, *parent.children(recursive=True)]

@@ -59,7 +59,7 @@ def signal_sessions(engine: sa.Engine, sessions: Sequence[date], *, cost_bp: flo
     first, last = min(sessions), max(sessions)
     market = read_market(engine, last)
     views = _views(reads.implied_returns(engine, FUNDS, first, last))
-    stored = read_stored(engine, last)
+    stored = stored_of(reads.tqqq_signals(engine, through=last))
     made_up = provenance(engine).simulated.intersection(FUNDS + TRENDS)
     for session in sorted(sessions):
         if (known := stored.get(session)) is not None:
@@ -80,10 +80,13 @@ def signal_sessions(engine: sa.Engine, sessions: Sequence[date], *, cost_bp: flo
         yield SignalledSession(session, "stored", document["exposure"])
 
 
-def shown_signal(engine: sa.Engine, session: date | None = None) -> ShownSignal | None:
+def shown_signal(
+    engine: sa.Engine, session: date | None = None, *, listed: pl.DataFrame | None = None
+) -> ShownSignal | None:
     """The signal of a session (the latest when None) as people are shown it; None where there is none.
 
     What is stored stands; a later replay of earlier sessions still belongs to the record up to this session.
+    listed: all that is stored, as reads.tqqq_signals gives it, if at hand.
     """
     rows = reads.tqqq_signal(engine, session).rows(named=True)
     if not rows:
@@ -91,7 +94,9 @@ def shown_signal(engine: sa.Engine, session: date | None = None) -> ShownSignal 
     row, document = rows[0], json.loads(rows[0]["summary"])
     then, cost_bp = document["record"], document["record"]["cost_bp_per_side"]
     market = read_market(engine, row["session"])
-    done = follow(market, len(market.sessions) - 1, read_stored(engine, row["session"]), cost_bp)
+    signals = reads.tqqq_signals(engine) if listed is None else listed
+    stored = stored_of(signals.filter(pl.col("session") <= row["session"]))
+    done = follow(market, len(market.sessions) - 1, stored, cost_bp)
     record, confidence = record_of(market, done, cost_bp)
     since = ""
     if record["parts"] != then["parts"]:
@@ -112,10 +117,9 @@ def read_market(engine: sa.Engine, through: date) -> Market:
     return market_of(priced, states)
 
 
-def read_stored(engine: sa.Engine, through: date) -> dict[date, Stored]:
-    """The stored signals up to a session."""
-    rows = reads.tqqq_signals(engine, through=through).rows(named=True)
-    return {row["session"]: Stored(row["exposure"], row["is_replay"]) for row in rows}
+def stored_of(listed: pl.DataFrame) -> dict[date, Stored]:
+    """Stored signals by session, from rows as reads.tqqq_signals gives them."""
+    return {row["session"]: Stored(row["exposure"], row["is_replay"]) for row in listed.rows(named=True)}
 
 
 def _missing(market: Market, session: date) -> str:

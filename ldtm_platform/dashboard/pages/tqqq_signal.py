@@ -34,7 +34,7 @@ def page(settings: Settings) -> Page:
     def layout(place: Place, engine: sa.Engine) -> Component:
         listed = reads.tqqq_signals(engine)
         session = _chosen(listed, place.session)
-        shown = None if session is None else shown_signal(engine, session)
+        shown = None if session is None else shown_signal(engine, session, listed=listed)
         if session is None or shown is None:
             return html.Div([_head(listed, place, None, {}), _nothing(settings)])
         document = shown.document
