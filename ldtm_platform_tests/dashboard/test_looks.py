@@ -1,24 +1,26 @@
 """Every tab as people see it, in both themes and on a phone; the pictures stay in .artifacts/."""
 
-import pytest
-from playwright.sync_api import Browser
+from collections.abc import Iterator
 
-from ldtm_platform_tests.dashboard.running import DESKTOP, PHONE, context_of, watched
+import pytest
+from playwright.sync_api import Browser, Locator
+
+from ldtm_platform_tests.dashboard.running import DESKTOP, PATIENCE_MS, PHONE, Watched, context_of, watched
 
 # How far the page itself can be moved sideways.
 OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
-# Whether the shadow at the right edge of each table is there, and only there, where columns are beyond it.
-SHADOWS = """() => [...document.querySelectorAll(".ag-root")].every(it => {
+# How many pixels of a table's columns are beyond its right edge.
+HIDDEN = """it => {
   const columns = it.querySelector(".ag-center-cols-viewport");
-  const hidden = columns.scrollWidth - columns.clientWidth - columns.scrollLeft;
-  return (hidden > 1) === (Number(getComputedStyle(it, "::after").opacity) > 0);
-})"""
-HIDDEN = """() => [...document.querySelectorAll(".ag-center-cols-viewport")]
-  .map(it => it.scrollWidth - it.clientWidth).filter(width => width > 0)"""
+  return columns.scrollWidth - columns.clientWidth - columns.scrollLeft;
+}"""
+# Whether the shadow at the right edge is there, and only there, where columns are beyond it.
+SHADOW = f"""it => it.checkVisibility({{contentVisibilityAuto: true}})
+  && (({HIDDEN})(it) > 1) === (Number(getComputedStyle(it, "::after").opacity) > 0)"""
 # The width of a screen on which the tables of a tab show all columns.
 FITS = {"ticker_view": 1280, "operations": 1280, "accuracy_leaderboard": 1366, "todays_predictions": 1440}
-TO_THE_RIGHT = "() => document.querySelectorAll('.ag-center-cols-viewport').forEach(it => it.scrollLeft = 1e6)"
+TO_THE_RIGHT = "it => it.querySelector('.ag-center-cols-viewport').scrollLeft = 1e6"
 
 
 @pytest.mark.parametrize(
@@ -43,6 +45,21 @@ def test_every_tab_is_drawn_without_a_complaint_and_no_wider_than_the_screen(
     assert page.complaints == []
 
 
+def tables(page: Watched) -> Iterator[Locator]:
+    """The tables from the top, each scrolled into view: AG Grid lays none out before (`content-visibility: auto`)."""
+    there = page.page.locator(".ag-root").all()
+    assert there
+    for table in there:
+        table.scroll_into_view_if_needed()
+        yield table
+
+
+def comes_to(page: Watched, table: Locator, hidden: str) -> None:
+    """Wait until so much of a table (`=== 0`) is beyond its right edge and its shadow tells the truth about it."""
+    truth = f"it => ({SHADOW})(it) && ({HIDDEN})(it) {hidden}"
+    page.page.wait_for_function(truth, arg=table.element_handle(), timeout=PATIENCE_MS)
+
+
 def test_the_columns_fit_a_laptop_and_a_shadow_says_where_more_are(browser: Browser, populated_dashboard: str) -> None:
     context = context_of(browser)
     page = watched(context, populated_dashboard)
@@ -51,12 +68,12 @@ def test_the_columns_fit_a_laptop_and_a_shadow_says_where_more_are(browser: Brow
         here.set_viewport_size({"width": fits, "height": 900})
         page.open(f"?tab={tab}")
         page.settled()
-        here.wait_for_function(SHADOWS)
-        assert here.evaluate(HIDDEN) == [], tab
+        for table in tables(page):
+            comes_to(page, table, "=== 0")
     here.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
-    here.wait_for_function(SHADOWS)
-    assert here.evaluate(HIDDEN) != []
-    here.evaluate(TO_THE_RIGHT)
-    here.wait_for_function(SHADOWS)
+    for table in tables(page):
+        comes_to(page, table, "> 1")
+        table.evaluate(TO_THE_RIGHT)
+        comes_to(page, table, "<= 1")
     context.close()
     assert page.complaints == []
