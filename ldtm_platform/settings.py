@@ -15,6 +15,8 @@ from ldtm_platform.universe import DEFAULT_UNIVERSE
 
 NEWS_FEEDS = ("yahoo", "nasdaq", "google", "alpaca", "sample")
 SOURCES = ("folder", "alpaca", "yahoo", "yfinance", "sample", "simulated")
+# What our own processes tell each other, and the profile, which is applied before there are settings.
+_OURS = ("LDTM_PROFILE", "LDTM_APPLIED_PROFILE", "LDTM_DATABASE_URL", "LDTM_READER_URL", "LDTM_DAGSTER_URL")
 
 
 class Settings(BaseSettings):
@@ -180,7 +182,7 @@ class Settings(BaseSettings):
         """What was set, as variables for child processes: they may not find the same `.env`. No database secrets."""
         named = {name for name in self.model_fields_set if not name.startswith(("db_", "dagster_db"))}
         return {
-            _variable(name): value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+            variable(name): value.get_secret_value() if isinstance(value, SecretStr) else str(value)
             for name in sorted(named)
             if (value := getattr(self, name)) is not None
         }
@@ -198,10 +200,26 @@ class Settings(BaseSettings):
         return self.last_session if is_session(self.last_session) else session_before(self.last_session)
 
 
-def _variable(name: str) -> str:
-    return name.upper() if name.startswith("llm_") else f"LDTM_{name.upper()}"
+def variable(name: str) -> str:
+    """What a setting is called in the environment: by its field, or by the name that a validator gives it."""
+    name = name.upper()
+    return name if name.startswith(("DB_", "DAGSTER_", "LLM_")) else f"LDTM_{name}"
+
+
+SETTINGS = tuple(variable(name) for name in Settings.model_fields)
 
 
 def load_settings() -> Settings:
     """The settings of this process. Raises pydantic.ValidationError naming each bad value."""
     return Settings()
+
+
+def unknown_variables() -> list[str]:
+    """Variables of the environment and of `.env` that look like settings and are none: most are misspelt."""
+    there = set(os.environ)
+    if Path(".env").is_file():
+        from dotenv import dotenv_values
+
+        there |= dotenv_values(".env").keys()
+    ours = {name for name in map(str.upper, there) if name.startswith("LDTM_")}
+    return sorted(ours.difference(SETTINGS, _OURS))

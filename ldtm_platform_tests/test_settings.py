@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from ldtm_platform.settings import Settings, load_settings
+from ldtm_platform.settings import Settings, load_settings, unknown_variables
 
 SECRET = "hunter2-very-secret"
 
@@ -34,6 +34,16 @@ def test_the_environment_sets_what_it_names(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setenv("LDTM_LAST_SESSION", "2024-07-31")
     settings = load_settings()
     assert (settings.home, settings.source, settings.last_session) == (tmp_path, "simulated", date(2024, 7, 31))
+
+
+def test_a_variable_that_is_no_setting_is_known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LDTM_HOME", str(tmp_path))
+    monkeypatch.setenv("LDTM_DATABASE_URL", "postgresql://")
+    monkeypatch.setenv("LLM_MODEL", "any")
+    assert unknown_variables() == []
+    monkeypatch.setenv("LDTM_EPOCH", "3")
+    (tmp_path / ".env").write_text("LDTM_SOURCES=sample\nLDTM_SEED=1\nOTHERS=ignored\n")
+    assert unknown_variables() == ["LDTM_EPOCH", "LDTM_SOURCES"]
 
 
 def test_a_dotenv_file_sets_what_the_environment_does_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """The paths of the API: each checks what is asked, calls one read, and answers in a declared shape."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from typing import Annotated, Any
 
 import sqlalchemy as sa
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
 
 from ldtm_platform.api import shapes
 from ldtm_platform.api.shapes import Refusal
@@ -22,7 +23,7 @@ Call = Callable[[str, shapes.Asked], Any]
 
 def create_router(settings: Settings, engine: sa.Engine) -> APIRouter:
     """The routes. The universe is read at each request, as it is a file that users edit."""
-    router = APIRouter()
+    router = APIRouter(dependencies=[Depends(_each_once)])
 
     def call(tool: str, asked: shapes.Asked) -> Any:  # noqa: ANN401
         return Toolbox(engine, load_universe(settings.universe)).call(tool, asked.model_dump(exclude_none=True))
@@ -30,6 +31,13 @@ def create_router(settings: Settings, engine: sa.Engine) -> APIRouter:
     _add_documents(router, settings, engine)
     _add_tools(router, call)
     return router
+
+
+def _each_once(request: Request) -> None:
+    """Of a parameter that is repeated the last value would count, in silence."""
+    for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
+        if times > 1:
+            raise HTTPException(422, f"{name[:60]} is given {times} times: give it once (tickers with commas)")
 
 
 def _add_tools(router: APIRouter, call: Call) -> None:

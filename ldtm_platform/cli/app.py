@@ -4,6 +4,7 @@ Exit codes: 0 all went well; 1 something failed and is named; 2 the command cann
 """
 
 import sys
+from difflib import get_close_matches
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ from pydantic_core import ErrorDetails
 from ldtm_platform.cli import ask, lifecycle, looking, models, pipeline, signal
 from ldtm_platform.cli.tables import say
 from ldtm_platform.profiles import PROFILES, apply_profile
+from ldtm_platform.settings import SETTINGS, unknown_variables, variable
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__)
 for group in (lifecycle, pipeline, models, looking, signal, ask):
@@ -27,6 +29,8 @@ def options(
     ] = None,
 ) -> None:
     """Train, serve and honestly score one forecaster per stock ticker."""
+    for name in unknown_variables():
+        say(_unknown(name))
     if profile is None:
         return
     if profile not in PROFILES:
@@ -44,7 +48,7 @@ def main() -> None:
     except _people_errors() as error:
         _refuse(str(error))
     except ValidationError as error:
-        wrong = [f"{_variable(str(item['loc'][0]))}: {_said(item)}" for item in error.errors()]
+        wrong = [f"{variable(str(item['loc'][0]))}: {_said(item)}" for item in error.errors()]
         _refuse("settings that cannot be used (environment or .env):\n  " + "\n  ".join(wrong))
 
 
@@ -73,8 +77,10 @@ def _people_errors() -> tuple[type[Exception], ...]:
     )
 
 
-def _variable(name: str) -> str:
-    return name.upper() if name.upper().startswith(("DB_", "DAGSTER_", "LLM_")) else f"LDTM_{name.upper()}"
+def _unknown(name: str) -> str:
+    near = get_close_matches(name, SETTINGS, n=1, cutoff=0.8)
+    hint = f"did you mean {near[0]}?" if near else "README.md lists the settings."
+    return f"ldtm: {name} is ignored, because no setting is called so: {hint}"
 
 
 def _refuse(message: str) -> None:

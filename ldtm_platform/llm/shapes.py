@@ -7,7 +7,7 @@ are plain numbers. Skill is 1 - error / error of persistence ("tomorrow's close 
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from ldtm_platform.llm.kinds import Count, Loss, Percent, Price, Ratio, Seconds
 
@@ -75,6 +75,15 @@ class HistoryArgs(Args):
 
     start: date | None = Field(None, description="The first session (YYYY-MM-DD)")
     end: date | None = Field(None, description="The last session (YYYY-MM-DD); the newest if none")
+
+    @field_validator("end")
+    @classmethod
+    def _not_before_start(cls, end: date | None, given: ValidationInfo) -> date | None:
+        """Turned round, the two would look like a time without forecasts."""
+        start = given.data.get("start")
+        if start and end and end < start:
+            raise ValueError(f"{end} is before the start, {start}")
+        return end
 
 
 class Row(BaseModel):

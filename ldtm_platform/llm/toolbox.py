@@ -142,7 +142,7 @@ def complaint(errors: Sequence[Mapping[str, Any]], known: Iterable[str]) -> str:
     Unknown names are told last, with those that are known.
     """
     unknown = [error for error in errors if error["type"] == "extra_forbidden"]
-    wrong = [f"{_place(error)}: {error['msg']}" for error in errors if error not in unknown][:5]
+    wrong = [f"{_place(error)}: {_said(error)}" for error in errors if error not in unknown][:5]
     if unknown:
         names = ", ".join(repr(_place(error)) for error in unknown[:5])
         wrong.append(f"no parameter {names} here; there are: {', '.join(known)}")
@@ -151,6 +151,11 @@ def complaint(errors: Sequence[Mapping[str, Any]], known: Iterable[str]) -> str:
 
 def _place(error: Mapping[str, Any]) -> str:
     return ".".join(map(str, error["loc"]))[:60]
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    """A validator's words, without pydantic's before them."""
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 def _plain(field: dict[str, Any]) -> dict[str, Any]:

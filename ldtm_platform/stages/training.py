@@ -1,13 +1,12 @@
 """Train tickers as one fleet and register what comes out, ticker by ticker, as each finishes."""
 
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
 
-import polars as pl
 import sqlalchemy as sa
 
 from ldtm_platform.batches import batches
@@ -27,7 +26,7 @@ from ldtm_platform.models.store import CheckpointStore
 from ldtm_platform.settings import Settings
 from ldtm_platform.stages.histories import delisted_before, read_histories
 from ldtm_platform.stages.outcome import Outcome, Result
-from ldtm_platform.warehouse import reads, writes
+from ldtm_platform.stages.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -73,73 +72,6 @@ class TrainingPlan:
         return find_kernel(self.cpu_engine, self.cache)
 
 
-@dataclass(frozen=True)
-class _Registry:
-    """Where a trained model goes: the store, and the warehouse's registry and run log."""
-
-    engine: sa.Engine
-    store: CheckpointStore
-    keep: int
-    run_id: str | None
-
-    def register(self, manifest: Manifest) -> None:
-        """Record a model that the store holds, log its training, make it champion; all in one transaction.
-
-        A version that is registered and kept already changes nothing: a champion that was moved back stays where it is.
-        """
-        champion = reads.champions(self.engine, date.max, manifest.family, manifest.ticker)
-        present = champion["trained_through"].to_list()
-        with self.engine.begin() as connection:
-            if not writes.register_version(connection, manifest.model_dump(mode="python")):
-                return
-            writes.log_runs(connection, self._log(manifest.ticker, "success", manifest=manifest))
-            # A model of older data, trained to replay the past, does not take the title from a newer one.
-            if not present or manifest.trained_through >= present[0]:
-                writes.promote(
-                    connection,
-                    ticker=manifest.ticker,
-                    family=manifest.family,
-                    version=manifest.version,
-                    reason="trained",
-                )
-        # A model that was trained to replay the past is older than those kept, and was asked for all the same.
-        self._prune(manifest.ticker, manifest.family, protect={manifest.version, *champion["version"]})
-
-    def _prune(self, ticker: str, family: str, protect: Collection[str]) -> None:
-        """Delete all but the newest checkpoints of a ticker, its champion, and those protected.
-
-        The registry says so first: killed in between, it offers no version whose files may be gone, and the next
-        prune, which goes by what is on disk, deletes them.
-        """
-        on_disk = self.store.versions(ticker, family)
-        with self.engine.begin() as connection:
-            doomed = writes.mark_pruned(connection, [each for each in on_disk[: -self.keep] if each not in protect])
-        self.store.prune(ticker, family, keep=self.keep, protect=set(on_disk) - set(doomed))
-
-    def leave_word(self, unfit: Unfit) -> None:
-        """Log why a ticker has no new model."""
-        status = "skipped" if unfit.state == "too_little_history" else "failed"
-        with self.engine.begin() as connection:
-            writes.log_runs(connection, self._log(unfit.ticker, status, message=unfit.message))
-
-    def leave_out(self, ticker: str, reason: str) -> None:
-        """Log why a ticker is not trained."""
-        with self.engine.begin() as connection:
-            writes.log_runs(connection, self._log(ticker, "skipped", message=reason))
-
-    def _log(self, ticker: str, status: str, *, manifest: Manifest | None = None, message: str = "") -> pl.DataFrame:
-        row: dict[str, object] = {"ticker": ticker, "mode": "train", "status": status, "dagster_run_id": self.run_id}
-        if manifest:
-            row |= {
-                "duration_sec": manifest.duration_sec,
-                "epochs_run": manifest.epochs_run,
-                "best_val_loss": manifest.best_val_loss,
-                "run_date": manifest.trained_through,
-                "model_version": manifest.version,
-            }
-        return pl.DataFrame([row | {"duration_sec": row.get("duration_sec", 0.0), "error_msg": message or None}])
-
-
 def train_tickers(
     engine: sa.Engine,
     store: CheckpointStore,
@@ -159,7 +91,7 @@ def train_tickers(
     registers what the killed one had saved.
     """
     family = Ldtm(LdtmConfig(max_epochs=plan.epochs))
-    registry = _Registry(engine, store, plan.keep, run_id)
+    registry = Registry(engine, store, plan.keep, run_id)
     ended = delisted_before(engine, plan.through)
     for ticker in (each for each in tickers if each in ended):
         registry.leave_out(ticker, ended[ticker])
@@ -211,15 +143,19 @@ def _known(family: NetworkFamily, store: CheckpointStore, history: History, seed
     return store.load(version).manifest if store.has(version) else None
 
 
-def _settled(registry: _Registry, result: FitResult, say: Callable[[str], None]) -> Outcome:
+def _settled(registry: Registry, result: FitResult, say: Callable[[str], None]) -> Outcome:
     if isinstance(result, Unfit):
         registry.leave_word(result)
         kind = Result.SKIPPED if result.state == "too_little_history" else Result.FAILED
         return Outcome(result.ticker, kind, result.state, result.message)
     manifest = registry.store.save(result.weights, result.manifest)
-    registry.register(manifest)
+    newer = registry.register(manifest)
     say(_result_line(result))
-    return _made(manifest, "ok")
+    if newer is None:
+        return _made(manifest, "ok")
+    stays = f"the champion, trained through {newer}, is newer and stays"
+    say(f"[LDTM] {result.ticker}: {stays}")
+    return _made(manifest, "ok", stays)
 
 
 def _result_line(fitted: Fitted) -> str:

@@ -37,13 +37,13 @@ def client(server: Connection, template: str) -> Iterator[TestClient]:
 
 
 def asked(client: TestClient, path: str, **parameters: str | int) -> Any:  # noqa: ANN401
-    answer = client.get(path, params=parameters)
+    answer = client.get(path, params=parameters or None)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
 def refused(client: TestClient, path: str, **parameters: str | int) -> str:
-    answer = client.get(path, params=parameters)
+    answer = client.get(path, params=parameters or None)
     assert answer.status_code == 422
     return str(answer.json()["error"])
 
@@ -121,6 +121,13 @@ def test_what_cannot_be_asked_is_refused_in_a_sentence(
     client: TestClient, parameters: dict[str, str | int], told: str
 ) -> None:
     assert told in refused(client, "/predictions", **parameters)
+
+
+def test_a_parameter_that_is_repeated_and_a_time_that_is_turned_round_are_refused(client: TestClient) -> None:
+    told = refused(client, "/predictions?tickers=AAPL&tickers=MSFT")
+    assert told == "tickers is given 2 times: give it once (tickers with commas)"
+    told = refused(client, "/history", start="2024-07-31", end="2024-07-01")
+    assert told == "history: end: 2024-07-01 is before the start, 2024-07-31"
 
 
 def test_nothing_can_be_written(client: TestClient) -> None:

@@ -61,6 +61,15 @@ def test_settings_that_are_none(home: Home) -> None:
     assert "LDTM_SOURCE: no source is called 'bloomberg'; there are folder, alpaca" in message
 
 
+def test_a_setting_that_is_misspelt_is_told_and_the_command_goes_on(home: Home) -> None:
+    said = home.ldtm("universe", LDTM_EPOCH="3", LDTM_COLOUR="blue")
+    assert said.code == 0
+    assert said.err.splitlines()[:2] == [
+        "ldtm: LDTM_COLOUR is ignored, because no setting is called so: README.md lists the settings.",
+        "ldtm: LDTM_EPOCH is ignored, because no setting is called so: did you mean LDTM_EPOCHS?",
+    ]
+
+
 def test_a_profile_that_is_none(home: Home) -> None:
     assert "no profile 'demoo': there are demo, demo-fleet" in refused(home, "--profile", "demoo", "status")
 

@@ -155,8 +155,12 @@ def test_a_champion_that_was_moved_back_stays_back_when_the_same_data_are_traine
 def test_a_model_of_older_data_does_not_take_the_title(engine: sa.Engine, tmp_path: Path) -> None:
     bring_up(engine, ["AMGN"])
     july = version(train(engine, tmp_path, ["AMGN"], through=JULY))
-    may = version(train(engine, tmp_path, ["AMGN"], through=MAY))
+    said: list[str] = []
+    outcomes = train(engine, tmp_path, ["AMGN"], through=MAY, said=said)
+    may = version(outcomes)
     assert champion(engine, "AMGN") == july
+    assert outcomes["AMGN"].message == "the champion, trained through 2024-07-31, is newer and stays"
+    assert said[1:] == [f"[LDTM] AMGN: {outcomes['AMGN'].message}"]
     # It forecasts the sessions of its own time, though.
     of_june = reads.champions(engine, date(2024, 6, 3), "ldtm").row(0, named=True)
     assert (of_june["version"], of_june["in_sample"]) == (may, False)
