@@ -5,8 +5,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ldtm_platform.llm.arguments import MOST_ROWS, Bucket, Horizon
 from ldtm_platform.llm.score_tools import MOST_SCORES
-from ldtm_platform.llm.shapes import MOST_ROWS, Bucket, Horizon, Simulated
+from ldtm_platform.llm.shapes import Simulated
 
 
 class Asked(BaseModel):

@@ -12,8 +12,9 @@ import polars as pl
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field
 
+from ldtm_platform.llm.arguments import MOST_ROWS, Args, Horizon
 from ldtm_platform.llm.kinds import Count, Ratio, Score
-from ldtm_platform.llm.shapes import MOST_ROWS, Args, Horizon, Result, Row, Simulated
+from ldtm_platform.llm.shapes import Result, Row, Simulated
 from ldtm_platform.strategy.summary import FUNDS, is_of_made_up_prices
 from ldtm_platform.warehouse import reads
 from ldtm_platform.warehouse.provenance import provenance

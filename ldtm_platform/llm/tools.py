@@ -1,6 +1,6 @@
 """The reads that a language model, an MCP client or the JSON API may ask for: typed, parametrised, bounded.
 
-Each is a plain function `(engine, args) -> result`; args and results are the pydantic models of shapes.py:
+Each is a plain function `(engine, args) -> result`, of the pydantic models of arguments.py and shapes.py:
 
     predictions(engine, PredictionsArgs) -> Predictions     the official forecasts of a session
     accuracy(engine, AccuracyArgs) -> Accuracy              the last 30 days by ticker, the fleet by horizon
@@ -22,6 +22,7 @@ import sqlalchemy as sa
 
 from ldtm_platform.horizons import HORIZONS
 from ldtm_platform.llm import shapes
+from ldtm_platform.llm.arguments import AccuracyArgs, Args, HeadlinesArgs, HistoryArgs, ModelCardsArgs, PredictionsArgs
 from ldtm_platform.warehouse import reads, remembered
 from ldtm_platform.warehouse.provenance import provenance
 
@@ -38,7 +39,7 @@ _ORDERS: Mapping[str, tuple[str, bool]] = {
 }
 
 
-def predictions(engine: sa.Engine, args: shapes.PredictionsArgs) -> shapes.Predictions:
+def predictions(engine: sa.Engine, args: PredictionsArgs) -> shapes.Predictions:
     """The official forecasts of a session (the newest when none is named), by implied one-month return."""
     changes = [
         ((pl.col(f"{horizon}_close_pred") / pl.col("run_date_close") - 1) * 100).alias(f"{horizon}_change_pct")
@@ -60,7 +61,7 @@ def predictions(engine: sa.Engine, args: shapes.PredictionsArgs) -> shapes.Predi
     )
 
 
-def accuracy(engine: sa.Engine, args: shapes.AccuracyArgs) -> shapes.Accuracy:
+def accuracy(engine: sa.Engine, args: AccuracyArgs) -> shapes.Accuracy:
     """How official forecasts came true: the last 30 days of each ticker, and all of them by horizon."""
     by, descending = _ORDERS[args.order]
     found = _of(provenance(engine).marked(reads.accuracy_30d(engine)), args)
@@ -82,7 +83,7 @@ def fleet_skill(engine: sa.Engine) -> tuple[shapes.SkillRow, ...]:
     return _rows(told, shapes.SkillRow, len(HORIZONS))
 
 
-def model_cards(engine: sa.Engine, args: shapes.ModelCardsArgs) -> shapes.ModelCards:
+def model_cards(engine: sa.Engine, args: ModelCardsArgs) -> shapes.ModelCards:
     """The champion of each ticker, or how its training failed."""
     skill = [
         pl.col("skill").str.json_path_match(f"$.test.{part}").cast(pl.Float64).alias(f"test_skill_{part}")
@@ -97,7 +98,7 @@ def model_cards(engine: sa.Engine, args: shapes.ModelCardsArgs) -> shapes.ModelC
     )
 
 
-def headlines(engine: sa.Engine, args: shapes.HeadlinesArgs) -> shapes.Headlines:
+def headlines(engine: sa.Engine, args: HeadlinesArgs) -> shapes.Headlines:
     """The newest headlines, of the days before the newest of them."""
     frame = reads.headlines(engine, args.tickers or None, days=args.days, limit=args.limit)
     # A stored title is bounded, and one that is not must not crowd out the rest of what a model is given.
@@ -111,7 +112,7 @@ def headlines(engine: sa.Engine, args: shapes.HeadlinesArgs) -> shapes.Headlines
     )
 
 
-def history(engine: sa.Engine, args: shapes.HistoryArgs) -> shapes.History:
+def history(engine: sa.Engine, args: HistoryArgs) -> shapes.History:
     """Past forecasts with what came true, newest first."""
     frame = reads.past_forecasts(engine, args.tickers or None, start=args.start, end=args.end, limit=args.limit)
     return shapes.History(
@@ -122,7 +123,7 @@ def history(engine: sa.Engine, args: shapes.HistoryArgs) -> shapes.History:
     )
 
 
-def _of(frame: pl.DataFrame, args: shapes.Args) -> pl.DataFrame:
+def _of(frame: pl.DataFrame, args: Args) -> pl.DataFrame:
     return frame.filter(pl.col("ticker").is_in(list(args.tickers))) if args.tickers else frame
 
 

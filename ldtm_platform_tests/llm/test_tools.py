@@ -7,7 +7,15 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 
 from ldtm_platform.cli.demo import skill_table
-from ldtm_platform.llm import shapes, tools
+from ldtm_platform.llm import tools
+from ldtm_platform.llm.arguments import (
+    MOST_ROWS,
+    AccuracyArgs,
+    HeadlinesArgs,
+    HistoryArgs,
+    ModelCardsArgs,
+    PredictionsArgs,
+)
 from ldtm_platform.llm.toolbox import NAMES, TOOLS, Toolbox, ToolRefused
 from ldtm_platform.stages.confidence import score_sessions
 from ldtm_platform.universe import Universe
@@ -36,7 +44,7 @@ def box(engine: sa.Engine, group: str | None = None) -> Toolbox:
 
 
 def test_predictions_are_those_of_the_snapshot_with_rank_and_changes(filled: sa.Engine) -> None:
-    found = tools.predictions(filled, shapes.PredictionsArgs())
+    found = tools.predictions(filled, PredictionsArgs())
     assert (found.source, found.as_of, found.total) == ("ldtm_signals", LAST, 4)
     assert [row.rank for row in found.rows] == [1, 2, 3, 4]
     returns = [row.implied_1m_return_pct or 0.0 for row in found.rows]
@@ -50,16 +58,16 @@ def test_predictions_are_those_of_the_snapshot_with_rank_and_changes(filled: sa.
 
 
 def test_predictions_are_filtered_and_bounded_and_still_say_how_many_there_are(filled: sa.Engine) -> None:
-    few = tools.predictions(filled, shapes.PredictionsArgs(limit=1, lowest_first=True))
+    few = tools.predictions(filled, PredictionsArgs(limit=1, lowest_first=True))
     assert (few.total, [row.rank for row in few.rows]) == (4, [4])
-    one = tools.predictions(filled, shapes.PredictionsArgs(tickers=("AMD",)))
+    one = tools.predictions(filled, PredictionsArgs(tickers=("AMD",)))
     assert [row.ticker for row in one.rows] == ["AMD"]
-    none = tools.predictions(filled, shapes.PredictionsArgs(session=date(2019, 1, 2)))
+    none = tools.predictions(filled, PredictionsArgs(session=date(2019, 1, 2)))
     assert (none.total, none.rows, none.as_of) == (0, (), None)
 
 
 def test_accuracy_stands_beside_persistence(filled: sa.Engine) -> None:
-    found = tools.accuracy(filled, shapes.AccuracyArgs(order="skill"))
+    found = tools.accuracy(filled, AccuracyArgs(order="skill"))
     skills = [row.skill_vs_persistence or 0.0 for row in found.rows]
     assert skills == sorted(skills, reverse=True)
     assert [row.horizon for row in found.fleet] == ["next_day", "next_monday", "one_month"]
@@ -73,17 +81,17 @@ def test_accuracy_stands_beside_persistence(filled: sa.Engine) -> None:
 
 
 def test_history_is_newest_first_and_counts_what_is_beyond_the_limit(filled: sa.Engine) -> None:
-    found = tools.history(filled, shapes.HistoryArgs(tickers=("AAPL",), limit=3))
+    found = tools.history(filled, HistoryArgs(tickers=("AAPL",), limit=3))
     assert (found.total, len(found.rows), found.rows[0].run_date) == (60, 3, LAST)
-    some = tools.history(filled, shapes.HistoryArgs(start=date(2026, 4, 20), end=date(2026, 4, 21)))
+    some = tools.history(filled, HistoryArgs(start=date(2026, 4, 20), end=date(2026, 4, 21)))
     assert some.total == 10
 
 
 def test_model_cards_and_headlines_are_read(filled: sa.Engine) -> None:
-    cards = tools.model_cards(filled, shapes.ModelCardsArgs(tickers=("NVDA",)))
+    cards = tools.model_cards(filled, ModelCardsArgs(tickers=("NVDA",)))
     assert [row.ticker for row in cards.rows] == ["NVDA"]
     assert cards.rows[0].test_skill_next_day is not None
-    news = tools.headlines(filled, shapes.HeadlinesArgs(days=365, limit=2))
+    news = tools.headlines(filled, HeadlinesArgs(days=365, limit=2))
     (stored,) = query(filled, "SELECT count(*) AS n, max(published_at)::date AS newest FROM news_headlines")
     assert (news.total, news.as_of) == (stored["n"], stored["newest"])
     assert len(news.rows) == 2
@@ -137,13 +145,13 @@ def test_what_cannot_be_asked_is_refused_with_what_to_change(
 
 @pytest.mark.parametrize("given", ["AAPL", "aapl, AMD", ["AAPL", "AAPL"], None])
 def test_tickers_are_taken_as_models_write_them(given: object) -> None:
-    args = shapes.HistoryArgs.model_validate({"tickers": given})
+    args = HistoryArgs.model_validate({"tickers": given})
     assert set(args.tickers) <= {"AAPL", "AMD"}
 
 
 def test_no_argument_asks_for_more_than_the_cap() -> None:
     with pytest.raises(ValidationError):
-        shapes.HistoryArgs(limit=shapes.MOST_ROWS + 1)
+        HistoryArgs(limit=MOST_ROWS + 1)
 
 
 def test_schemas_are_plain_objects_that_small_models_can_follow() -> None:

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from ldtm_platform.dashboard.page import Page, Place
 from ldtm_platform.dashboard.pages import accuracy_leaderboard, ticker_view, todays_predictions
-from ldtm_platform.llm import shapes, tools
+from ldtm_platform.llm import tools
+from ldtm_platform.llm.arguments import ModelCardsArgs
 from ldtm_platform.llm.render import rows_of
 from ldtm_platform.llm.toolbox import NAMES, Toolbox
 from ldtm_platform.metrics import families
@@ -131,6 +132,6 @@ def test_metrics_count_the_work_on_all_and_the_worth_of_real_ones(mixed: sa.Engi
     champions, done, without = counted()
     mark(mixed, FUNDS)
     assert counted()[:2] == (champions, done)
-    cards = tools.model_cards(mixed, shapes.ModelCardsArgs()).rows
+    cards = tools.model_cards(mixed, ModelCardsArgs()).rows
     bad = [row.is_simulated for row in cards if row.test_skill_total is not None and row.test_skill_total <= 0]
     assert (without, counted()[2]) == (len(bad), bad.count(False))
