@@ -114,6 +114,28 @@ def weekday_evenings_for_late_forecasts(context: dg.ScheduleEvaluationContext, d
 
 
 @in_new_york(
+    cron_schedule="0 22 * * 1-5",
+    job=jobs.train_tickers,
+)
+def weekday_nights_for_new_tickers(context: dg.ScheduleEvaluationContext, database: Database) -> Request:
+    """22:00 on trading days: train the tickers that have features and no model yet, as one new in the universe."""
+
+    def request(_: date) -> Request:
+        known = _universe(database).filter(pl.col("state").ne_missing("delisted"))
+        # Who had too little history waits for the monthly training.
+        new = known.filter(
+            pl.col("champion").is_null()
+            & pl.col("last_feature").is_not_null()
+            & pl.col("last_training_status").ne_missing("skipped")
+        )
+        if new.is_empty():
+            return dg.SkipReason("every ticker that can be trained has a model")
+        return dg.RunRequest(run_config={"ops": {"train": {"config": {"tickers": new["ticker"].to_list()}}}})
+
+    return _on_sessions(context.scheduled_execution_time, request)
+
+
+@in_new_york(
     cron_schedule="0 2 * * 6",
     job=jobs.canary_retrain,
 )

@@ -120,6 +120,7 @@ def test_schedules_and_sensors_run_from_the_start() -> None:
             "America/New_York",
             "daily_inference",
         ),
+        "weekday_nights_for_new_tickers": ("0 22 * * 1-5", "America/New_York", "train_tickers"),
         "saturdays": ("0 2 * * 6", "America/New_York", "canary_retrain"),
         "first_sundays": ("0 1 * * 0", "America/New_York", "full_retrain"),
         "sundays": ("0 4 * * 0", "America/New_York", "prune_event_log"),

@@ -47,7 +47,13 @@ def test_a_ticker_whose_bar_came_late_is_forecast_and_then_nothing_more_is_asked
     assert fleet.on_range("feature_engineering", "AMGN", "AMZN").success
     nothing = tick(fleet, schedules.weekday_evenings_for_late_forecasts)
     assert isinstance(nothing, dg.SkipReason)  # nobody is trained
+    training = tick(fleet, schedules.weekday_nights_for_new_tickers)
+    assert isinstance(training, dg.RunRequest)
+    assert training.run_config["ops"]["train"]["config"] == {"tickers": ["AMGN", "AMZN"]}
     assert fleet.on_range("full_retrain", "AMGN", "AMZN").success
+    trained = tick(fleet, schedules.weekday_nights_for_new_tickers)
+    assert isinstance(trained, dg.SkipReason)
+    assert trained.skip_message == "every ticker that can be trained has a model"
     request = tick(fleet, schedules.weekday_evenings_for_late_forecasts)
     assert isinstance(request, dg.RunRequest)
     assert request.partition_key == SESSION.isoformat()
