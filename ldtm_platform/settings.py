@@ -30,6 +30,8 @@ class Settings(BaseSettings):
         extra="ignore",
         frozen=True,
         populate_by_name=True,
+        # Some values are secrets.
+        hide_input_in_errors=True,
     )
 
     home: Path = Field(Path.home() / ".ldtm", description="Everything that is kept: database, checkpoints, run logs")
@@ -73,6 +75,10 @@ class Settings(BaseSettings):
     )
     keep_checkpoints: int = Field(5, ge=1, description="How many versions of a ticker's model are kept")
     keep_runs_days: int = Field(90, ge=1, description="How long Dagster keeps runs that are no partition's latest")
+
+    alert_url: SecretStr | None = Field(
+        None, description='Where failed checks and runs are told: an address that takes a POST of `{"text": ...}`'
+    )
 
     signal_cost_bp: float = Field(
         5.0, ge=0, le=1000, description="What a purchase or sale costs in the TQQQ signal's record, in 1/100 percent"
@@ -171,6 +177,14 @@ class Settings(BaseSettings):
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError("must be without user, password and query: the key goes into LLM_API_KEY")
         return url.strip().rstrip("/")
+
+    @field_validator("alert_url")
+    @classmethod
+    def _postable(cls, url: SecretStr | None) -> SecretStr | None:
+        """An address of the web; the message does not repeat it, because whoever knows it may post there."""
+        if url and not url.get_secret_value().startswith(("https://", "http://")):
+            raise ValueError("must be an address such as https://hooks.example.com/services/...")
+        return url
 
     @field_validator("home", "universe", "prices", "hourly_prices")
     @classmethod

@@ -177,3 +177,10 @@ def test_an_address_that_is_none_or_holds_a_secret_is_refused(monkeypatch: pytes
     monkeypatch.setenv("LLM_BASE_URL", address)
     with pytest.raises(ValidationError, match="must be"):
         load_settings()
+
+
+def test_an_address_for_alerts_that_is_none_is_refused_unsaid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LDTM_ALERT_URL", f"file:///{SECRET}")
+    with pytest.raises(ValidationError, match="must be an address such as https") as refused:
+        load_settings()
+    assert SECRET not in str(refused.value)

@@ -15,7 +15,7 @@ from ldtm_platform.stack.kept import KeptProcess, environment_without
 from ldtm_platform.stack.supervisor import READY_SECONDS, StackError, tail
 
 # The dashboard reads through its own role and asks nobody else.
-NOT_ITS_BUSINESS = ("DB_", "DAGSTER_", "LDTM_ALPACA_", "LDTM_DATABASE_URL", "LDTM_DAGSTER_URL")
+NOT_ITS_BUSINESS = ("DB_", "DAGSTER_", "LDTM_ALPACA_", "LDTM_ALERT_", "LDTM_DATABASE_URL", "LDTM_DAGSTER_URL")
 
 
 class DashboardProcess(KeptProcess):

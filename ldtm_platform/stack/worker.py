@@ -10,7 +10,7 @@ from ldtm_platform.worker.agreement import settings_print
 from ldtm_platform.worker.messages import fits, socket_path
 
 # It is given the databases' addresses, and neither fetches prices nor asks a language model.
-_NOT_ITS_BUSINESS = ("DB_", "LLM_", "LDTM_ALPACA_", "LDTM_DASHBOARD_")
+_NOT_ITS_BUSINESS = ("DB_", "LLM_", "LDTM_ALPACA_", "LDTM_ALERT_", "LDTM_DASHBOARD_")
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from ldtm_platform.worker.messages import Question
 
 PACKAGE = Path(__file__).parents[1]
 SUFFIXES = (".py", ".toml", ".cpp", ".h")
-# Where pages are served and who answers questions: no forecast is another by these.
-INCIDENTAL = ("ui_", "dashboard_", "llm_")
+# Where pages are served, who answers questions and who is alerted: no forecast is another by these.
+INCIDENTAL = ("ui_", "dashboard_", "llm_", "alert_")
 
 
 def settings_print(settings: Settings) -> str:

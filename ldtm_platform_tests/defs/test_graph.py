@@ -127,6 +127,8 @@ def test_schedules_and_sensors_run_from_the_start() -> None:
     }
     sensors = {each.name: [target.job_name for target in each.targets] for each in REPOSITORY.sensor_defs}
     assert sensors == {
+        "alerts_of_checks": [],
+        "alerts_of_runs": [],
         "dead_terminals": [],
         "features_after_ingest": ["feature_engineering"],
         "features_after_partial_ingest": ["feature_engineering"],
