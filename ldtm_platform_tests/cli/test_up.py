@@ -15,15 +15,16 @@ import pytest
 
 from benchmarks.pipeline_runs import Dagster
 from ldtm_platform_tests.cli.home import Home, new_home
+from ldtm_platform_tests.ports import kept_port
 
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Home]:
-    with socket.socket() as ui, socket.socket() as dashboard:
-        for probe in (ui, dashboard):
-            probe.bind(("127.0.0.1", 0))
-        ports = {"LDTM_UI_PORT": str(ui.getsockname()[1]), "LDTM_DASHBOARD_PORT": str(dashboard.getsockname()[1])}
-    with new_home(**ports) as fresh:
+    with (
+        kept_port() as ui,
+        kept_port() as dashboard,
+        new_home(LDTM_UI_PORT=str(ui), LDTM_DASHBOARD_PORT=str(dashboard)) as fresh,
+    ):
         yield fresh
         for process in processes(fresh):
             process.kill()

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,8 @@ from typing import IO
 import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
+
+from ldtm_platform_tests.ports import kept_port
 
 ARTIFACTS = Path(__file__).parents[2] / ".artifacts"
 # Nothing of the browser itself may go out: a request that leaves the machine is then the page's.
@@ -85,12 +86,11 @@ class Watched:
 def dashboard(url: str, **settings: str) -> Iterator[str]:
     """The dashboard's process over a database's URL; its address. `settings` are variables of its environment."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("LDTM_", "DB_", "DAGSTER_", "LLM_"))}
-    port = free_port()
-    # Whatever else runs on this machine, no Dagster UI answers on that port.
-    ports = {"LDTM_DASHBOARD_PORT": str(port), "LDTM_UI_PORT": str(free_port())}
-    variables = {**clean, "LDTM_READER_URL": url, **ports, **settings}
     command = [sys.executable, "-m", "ldtm_platform.dashboard"]
-    with tempfile.TemporaryFile("w+") as said:
+    with kept_port() as port, kept_port() as nobodys, tempfile.TemporaryFile("w+") as said:
+        # Whatever else runs on this machine, no Dagster UI answers on the second port.
+        ports = {"LDTM_DASHBOARD_PORT": str(port), "LDTM_UI_PORT": str(nobodys)}
+        variables = {**clean, "LDTM_READER_URL": url, **ports, **settings}
         process = subprocess.Popen(command, env=variables, stdout=said, stderr=subprocess.STDOUT)
         try:
             base = f"http://127.0.0.1:{port}"
@@ -154,14 +154,6 @@ def grid(key: str) -> str:
 def button(kind: str, key: str) -> str:
     """The selector of the CSV button of a table or figure."""
     return f"""[id='{{"key":"{key}","type":"csv-of-{kind}"}}']"""
-
-
-def free_port() -> int:
-    """A port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def _wait_for(base: str, process: "subprocess.Popen[bytes]", said: IO[str]) -> None:

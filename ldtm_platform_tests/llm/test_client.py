@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 import time
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -24,6 +23,7 @@ from ldtm_platform.llm.endpoint import (
 )
 from ldtm_platform_tests.llm.dialects import DIALECTS, legacy, many, vllm
 from ldtm_platform_tests.llm.model_server import MODEL, Call, ModelServer, Reply, chunk, event, in_order, serving
+from ldtm_platform_tests.ports import kept_port
 
 KEY = "sk-planted-0123456789"
 MESSAGES = [{"role": "user", "content": "?"}]
@@ -173,11 +173,10 @@ def test_a_server_that_takes_no_tools_is_told_apart(reply: Reply) -> None:
 
 
 def test_a_server_that_is_not_there_is_named() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{free.getsockname()[1]}"
-    with pytest.raises(Unreachable, match=f"LLM_BASE_URL={url} is not there"):
-        said(url)
+    with kept_port() as port:
+        url = f"http://127.0.0.1:{port}"
+        with pytest.raises(Unreachable, match=f"LLM_BASE_URL={url} is not there"):
+            said(url)
 
 
 @pytest.mark.parametrize(
