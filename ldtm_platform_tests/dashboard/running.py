@@ -31,7 +31,8 @@ ARGUMENTS = (
     "--disable-dev-shm-usage",
 )
 # A shared machine may be slow; what a test waits for comes long before on a quiet one.
-PATIENCE_MS = 60_000
+PATIENCE_SEC = 60
+PATIENCE_MS = 1_000 * PATIENCE_SEC
 # Figures have their SVG, tables their rows or the words that there are none, and no callback is on its way.
 _SETTLED = """() => [...document.querySelectorAll(".dash-graph")].every(it => it.querySelector(".main-svg"))
   && [...document.querySelectorAll(`[id*='"type":"grid"']`)]
@@ -56,19 +57,19 @@ class Watched:
     def drawn(self, key: str | None = None) -> Page:
         """Wait until the page in the frame (that of a key, if given) has a heading or says what is missing."""
         within = f".page-{key}" if key else "#page"
-        self.page.wait_for_selector(f"{within} h1, {within} .state", timeout=PATIENCE_MS)
+        self.page.wait_for_selector(f"{within} h1, {within} .state")
         return self.page
 
     def settled(self, key: str | None = None) -> Page:
         """Wait until also every figure and table of the page is there."""
         self.drawn(key)
-        self.page.wait_for_function(_SETTLED, timeout=PATIENCE_MS)
+        self.page.wait_for_function(_SETTLED)
         return self.page
 
     def rows(self, key: str, field: str) -> list[str]:
         """What a table of the page shows in one column, from the top, as far as it is scrolled into view."""
         cells = self.page.locator(f"{grid(key)} .ag-row [col-id='{field}']")
-        cells.first.wait_for(timeout=PATIENCE_MS)
+        cells.first.wait_for()
         by_row = cells.evaluate_all(
             "them => them.map(it => [Number(it.closest('.ag-row').getAttribute('row-index')), it.innerText])"
         )
@@ -98,7 +99,7 @@ def dashboard(url: str, **settings: str) -> Iterator[str]:
             yield base
         finally:
             process.terminate()
-            process.wait(timeout=20)
+            process.wait(timeout=PATIENCE_SEC)
 
 
 @contextmanager
@@ -117,6 +118,7 @@ def chromium() -> Iterator[Browser]:
 def watched(context: BrowserContext, base: str) -> Watched:
     """A new page whose complaints are collected."""
     found = Watched(context.new_page(), base)
+    found.page.set_default_timeout(PATIENCE_MS)
 
     def heard(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):

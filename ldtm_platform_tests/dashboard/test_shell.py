@@ -47,7 +47,7 @@ def test_tabs_move_by_arrow_keys_and_a_skip_link_comes_first(page: Watched) -> N
     assert _focused(here) == "Skip to the page"
     expect(here.locator(".skip")).to_be_in_viewport()
     here.keyboard.press("Enter")
-    assert here.evaluate("() => document.activeElement.id") == "page"
+    here.wait_for_function("() => document.activeElement.id === 'page'")
     here.get_by_role("tab", name="Ticker View").focus()
     here.keyboard.press("ArrowRight")
     page.drawn("todays_predictions")
