@@ -6,15 +6,24 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
+from playwright.sync_api import TimeoutError as OutOfPatience
 
 from ldtm_platform_tests.ports import kept_port
 
@@ -38,6 +47,14 @@ _SETTLED = """() => [...document.querySelectorAll(".dash-graph")].every(it => it
   && [...document.querySelectorAll(`[id*='"type":"grid"']`)]
     .every(it => it.querySelector(".ag-row, .ag-overlay-no-rows-center"))
   && !document.querySelector("[data-dash-is-loading=true]")"""
+# The words of cells by their rows; nothing while one of them has none.
+_SAID = """selector => {
+  const row = it => Number(it.closest(".ag-row").getAttribute("row-index"));
+  const cells = [...document.querySelectorAll(selector)].sort((one, other) => row(one) - row(other));
+  const said = cells.map(it => it.textContent.trim());
+  return said.length && said.every(text => text) ? said : null;
+}"""
+_BEGINS = "return it && top.every((text, at) => it[at] === text);"
 DESKTOP, PHONE = (1280, 900), (390, 844)
 
 
@@ -68,12 +85,19 @@ class Watched:
 
     def rows(self, key: str, field: str) -> list[str]:
         """What a table of the page shows in one column, from the top, as far as it is scrolled into view."""
-        cells = self.page.locator(f"{grid(key)} .ag-row [col-id='{field}']")
-        cells.first.wait_for()
-        by_row = cells.evaluate_all(
-            "them => them.map(it => [Number(it.closest('.ag-row').getAttribute('row-index')), it.innerText])"
-        )
-        return [str(text).strip() for _, text in sorted(by_row)]
+        return self.cells(f"{grid(key)} .ag-row [col-id='{field}']")
+
+    def cells(self, selector: str) -> list[str]:
+        """What cells of tables say, from the top, once each says something: a row is there before its words are."""
+        said: list[str] = self.page.wait_for_function(_SAID, arg=selector).json_value()
+        return said
+
+    def shows(self, key: str, field: str, top: Sequence[str]) -> None:
+        """Wait until a table begins so in one column: it may still show the rows of the page before."""
+        with suppress(OutOfPatience):
+            arguments = [f"{grid(key)} .ag-row [col-id='{field}']", list(top)]
+            self.page.wait_for_function(f"([of, top]) => {{ const it = ({_SAID})(of); {_BEGINS} }}", arg=arguments)
+        assert self.rows(key, field)[: len(top)] == list(top)
 
     def shot(self, name: str) -> Path:
         """Keep a picture of the whole page among the artefacts of the tests."""

@@ -149,7 +149,7 @@ def test_a_group_of_the_address_narrows_the_data(scene: Scene) -> None:
     page = scene.ask("Which is best?", "&group=etfs")
     expect(page.locator(".llm-verdict")).to_be_visible()
     scene.watched.settled()
-    shown = set(page.locator("#llm-tables .ag-row [col-id='ticker']").all_inner_texts())
+    shown = set(scene.watched.cells("#llm-tables .ag-row [col-id='ticker']"))
     assert shown <= {"TQQQ", "SQQQ"}
     assert shown
 
