@@ -59,14 +59,14 @@ def up(home: Home) -> Iterator["subprocess.Popen[str]"]:
 
 def answer(home: Home) -> dict[str, str]:
     url = f"http://127.0.0.1:{home.settings['LDTM_UI_PORT']}/server_info"
-    with urllib.request.urlopen(url, timeout=10) as response:
+    with urllib.request.urlopen(url, timeout=60) as response:
         info: dict[str, str] = json.loads(response.read())
     return info
 
 
 def health(home: Home) -> dict[str, Any]:
     url = f"http://127.0.0.1:{home.settings['LDTM_DASHBOARD_PORT']}/healthz"
-    with urllib.request.urlopen(url, timeout=10) as response:
+    with urllib.request.urlopen(url, timeout=60) as response:
         said: dict[str, Any] = json.loads(response.read())
     return said
 
@@ -145,7 +145,7 @@ def test_down_stops_it_from_elsewhere_and_ends_what_a_killed_one_left_running(ho
     with up(home) as process:
         down = home.ldtm("down")
         assert (down.code, down.out) == (0, "stopped\n")
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     assert processes(home) == []
     assert not home.postgres.is_running()
     with up(home) as process:
