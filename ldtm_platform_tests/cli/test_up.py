@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -30,12 +30,14 @@ def home() -> Iterator[Home]:
             process.kill()
 
 
-def processes(home: Home) -> list[psutil.Process]:
-    """Every process that was started for this home: Dagster's, PostgreSQL's, ours."""
+def processes(home: Home, doing: str = "") -> list[psutil.Process]:
+    """Every process that was started for this home, or those whose command says so: Dagster's, PostgreSQL's, ours."""
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get("LDTM_HOME") == str(home.path) and process.status() != psutil.STATUS_ZOMBIE:
+            ours = process.environ().get("LDTM_HOME") == str(home.path) and process.status() != psutil.STATUS_ZOMBIE
+            # Asked here: some end while they are looked at.
+            if ours and doing in " ".join(process.cmdline()):
                 found.append(process)
         except (psutil.Error, OSError):
             continue
@@ -78,8 +80,15 @@ def answers(home: Home) -> bool:
         return False
 
 
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
 def dashboard_of(home: Home) -> psutil.Process:
-    (found,) = (each for each in processes(home) if "ldtm_platform.dashboard" in each.cmdline())
+    (found,) = processes(home, "ldtm_platform.dashboard")
     return found
 
 
@@ -89,10 +98,7 @@ def kill_the_dashboard(home: Home, supervisor: "subprocess.Popen[str]") -> None:
     killed.kill()
     assert supervisor.stderr is not None
     assert "The dashboard ended (exit code -9) and is started again" in supervisor.stderr.readline()
-    deadline = time.monotonic() + 60
-    while not answers(home):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    wait_until(lambda: answers(home))
     assert dashboard_of(home).pid != killed.pid
 
 
@@ -101,9 +107,13 @@ def run_through_the_queue(home: Home) -> None:
     with closing(Dagster(home.settings["LDTM_UI_PORT"])) as dagster:
         dagster.wait_until_ready()
         dagster.run("prune_event_log", {})
-    # The run's own process may still be on its way out.
-    forking = [each for each in processes(home) if "multiprocessing.forkserver" in " ".join(each.cmdline())]
-    assert len(forking) > 1 or forking[0].cpu_times().children_user > 0
+    wait_until(lambda: has_forked(home))
+
+
+def has_forked(home: Home) -> bool:
+    """Whether the run's own process is still on its way out, or was collected by the one that it was forked from."""
+    forking = processes(home, "multiprocessing.forkserver")
+    return len(forking) > 1 or forking[0].cpu_times().children_user > 0
 
 
 @pytest.mark.timeout(600)
@@ -179,10 +189,7 @@ def test_the_dashboard_alone_brings_its_database_and_ctrl_c_leaves_nothing(home:
         assert process.stderr is not None
         address = f"http://127.0.0.1:{home.settings['LDTM_DASHBOARD_PORT']}"
         assert process.stderr.readline() == f"Dashboard: {address}\n"
-        deadline = time.monotonic() + 60
-        while not answers(home):
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+        wait_until(lambda: answers(home))
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
     assert processes(home) == []
