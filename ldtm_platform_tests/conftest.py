@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import sqlalchemy as sa
 
@@ -23,6 +24,10 @@ USERS_HOME = Path(tempfile.mkdtemp(prefix="ldtm-user-"))
 os.environ["HOME"] = str(USERS_HOME)
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+# A busy machine is no defect of what is tested: an example may take as long as pytest lets its test.
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
 
 
 # Single tests of these take a minute or two: begun last, one of two workers would wait for the other.

@@ -1,6 +1,5 @@
 """What people are told when a command cannot be carried out: exit code 2, one clear message, no secret."""
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 from ldtm_platform.postgres.server import Connection
 from ldtm_platform_tests.cli.home import Home, quick_home
+from ldtm_platform_tests.ports import kept_port
 
 SECRET = "s3cret-of-mine"
 
@@ -95,10 +95,8 @@ def test_a_device_that_this_machine_lacks(home: Home) -> None:
 
 
 def test_a_database_that_cannot_be_reached_and_never_its_password(home: Home) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = str(taken.getsockname()[1])
-        message = refused(home, "status", DB_HOST="127.0.0.1", DB_PORT=port, DB_PASSWORD=SECRET)
+    with kept_port() as port:
+        message = refused(home, "status", DB_HOST="127.0.0.1", DB_PORT=str(port), DB_PASSWORD=SECRET)
     assert f"cannot connect to PostgreSQL at 127.0.0.1:{port} as 'ldtm' to 'ldtm'" in message
     assert "Check DB_HOST, DB_PORT, DB_NAME, DB_USER and DB_PASSWORD" in message
     assert SECRET not in message

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -15,26 +15,29 @@ import pytest
 
 from benchmarks.pipeline_runs import Dagster
 from ldtm_platform_tests.cli.home import Home, new_home
+from ldtm_platform_tests.ports import kept_port
 
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Home]:
-    with socket.socket() as ui, socket.socket() as dashboard:
-        for probe in (ui, dashboard):
-            probe.bind(("127.0.0.1", 0))
-        ports = {"LDTM_UI_PORT": str(ui.getsockname()[1]), "LDTM_DASHBOARD_PORT": str(dashboard.getsockname()[1])}
-    with new_home(**ports) as fresh:
+    with (
+        kept_port() as ui,
+        kept_port() as dashboard,
+        new_home(LDTM_UI_PORT=str(ui), LDTM_DASHBOARD_PORT=str(dashboard)) as fresh,
+    ):
         yield fresh
         for process in processes(fresh):
             process.kill()
 
 
-def processes(home: Home) -> list[psutil.Process]:
-    """Every process that was started for this home: Dagster's, PostgreSQL's, ours."""
+def processes(home: Home, doing: str = "") -> list[psutil.Process]:
+    """Every process that was started for this home, or those whose command says so: Dagster's, PostgreSQL's, ours."""
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get("LDTM_HOME") == str(home.path) and process.status() != psutil.STATUS_ZOMBIE:
+            ours = process.environ().get("LDTM_HOME") == str(home.path) and process.status() != psutil.STATUS_ZOMBIE
+            # Asked here: some end while they are looked at.
+            if ours and doing in " ".join(process.cmdline()):
                 found.append(process)
         except (psutil.Error, OSError):
             continue
@@ -58,14 +61,14 @@ def up(home: Home) -> Iterator["subprocess.Popen[str]"]:
 
 def answer(home: Home) -> dict[str, str]:
     url = f"http://127.0.0.1:{home.settings['LDTM_UI_PORT']}/server_info"
-    with urllib.request.urlopen(url, timeout=10) as response:
+    with urllib.request.urlopen(url, timeout=60) as response:
         info: dict[str, str] = json.loads(response.read())
     return info
 
 
 def health(home: Home) -> dict[str, Any]:
     url = f"http://127.0.0.1:{home.settings['LDTM_DASHBOARD_PORT']}/healthz"
-    with urllib.request.urlopen(url, timeout=10) as response:
+    with urllib.request.urlopen(url, timeout=60) as response:
         said: dict[str, Any] = json.loads(response.read())
     return said
 
@@ -77,8 +80,15 @@ def answers(home: Home) -> bool:
         return False
 
 
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
 def dashboard_of(home: Home) -> psutil.Process:
-    (found,) = (each for each in processes(home) if "ldtm_platform.dashboard" in each.cmdline())
+    (found,) = processes(home, "ldtm_platform.dashboard")
     return found
 
 
@@ -88,10 +98,7 @@ def kill_the_dashboard(home: Home, supervisor: "subprocess.Popen[str]") -> None:
     killed.kill()
     assert supervisor.stderr is not None
     assert "The dashboard ended (exit code -9) and is started again" in supervisor.stderr.readline()
-    deadline = time.monotonic() + 60
-    while not answers(home):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    wait_until(lambda: answers(home))
     assert dashboard_of(home).pid != killed.pid
 
 
@@ -100,9 +107,13 @@ def run_through_the_queue(home: Home) -> None:
     with closing(Dagster(home.settings["LDTM_UI_PORT"])) as dagster:
         dagster.wait_until_ready()
         dagster.run("prune_event_log", {})
-    # The run's own process may still be on its way out.
-    forking = [each for each in processes(home) if "multiprocessing.forkserver" in " ".join(each.cmdline())]
-    assert len(forking) > 1 or forking[0].cpu_times().children_user > 0
+    wait_until(lambda: has_forked(home))
+
+
+def has_forked(home: Home) -> bool:
+    """Whether the run's own process is still on its way out, or was collected by the one that it was forked from."""
+    forking = processes(home, "multiprocessing.forkserver")
+    return len(forking) > 1 or forking[0].cpu_times().children_user > 0
 
 
 @pytest.mark.timeout(600)
@@ -144,7 +155,7 @@ def test_down_stops_it_from_elsewhere_and_ends_what_a_killed_one_left_running(ho
     with up(home) as process:
         down = home.ldtm("down")
         assert (down.code, down.out) == (0, "stopped\n")
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     assert processes(home) == []
     assert not home.postgres.is_running()
     with up(home) as process:
@@ -178,10 +189,7 @@ def test_the_dashboard_alone_brings_its_database_and_ctrl_c_leaves_nothing(home:
         assert process.stderr is not None
         address = f"http://127.0.0.1:{home.settings['LDTM_DASHBOARD_PORT']}"
         assert process.stderr.readline() == f"Dashboard: {address}\n"
-        deadline = time.monotonic() + 60
-        while not answers(home):
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+        wait_until(lambda: answers(home))
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
     assert processes(home) == []

@@ -2,20 +2,30 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
+from playwright.sync_api import TimeoutError as OutOfPatience
+
+from ldtm_platform_tests.ports import kept_port
 
 ARTIFACTS = Path(__file__).parents[2] / ".artifacts"
 # Nothing of the browser itself may go out: a request that leaves the machine is then the page's.
@@ -30,12 +40,21 @@ ARGUMENTS = (
     "--disable-dev-shm-usage",
 )
 # A shared machine may be slow; what a test waits for comes long before on a quiet one.
-PATIENCE_MS = 60_000
+PATIENCE_SEC = 60
+PATIENCE_MS = 1_000 * PATIENCE_SEC
 # Figures have their SVG, tables their rows or the words that there are none, and no callback is on its way.
 _SETTLED = """() => [...document.querySelectorAll(".dash-graph")].every(it => it.querySelector(".main-svg"))
   && [...document.querySelectorAll(`[id*='"type":"grid"']`)]
     .every(it => it.querySelector(".ag-row, .ag-overlay-no-rows-center"))
   && !document.querySelector("[data-dash-is-loading=true]")"""
+# The words of cells by their rows; nothing while one of them has none.
+_SAID = """selector => {
+  const row = it => Number(it.closest(".ag-row").getAttribute("row-index"));
+  const cells = [...document.querySelectorAll(selector)].sort((one, other) => row(one) - row(other));
+  const said = cells.map(it => it.textContent.trim());
+  return said.length && said.every(text => text) ? said : null;
+}"""
+_BEGINS = "return it && top.every((text, at) => it[at] === text);"
 DESKTOP, PHONE = (1280, 900), (390, 844)
 
 
@@ -55,23 +74,30 @@ class Watched:
     def drawn(self, key: str | None = None) -> Page:
         """Wait until the page in the frame (that of a key, if given) has a heading or says what is missing."""
         within = f".page-{key}" if key else "#page"
-        self.page.wait_for_selector(f"{within} h1, {within} .state", timeout=PATIENCE_MS)
+        self.page.wait_for_selector(f"{within} h1, {within} .state")
         return self.page
 
     def settled(self, key: str | None = None) -> Page:
         """Wait until also every figure and table of the page is there."""
         self.drawn(key)
-        self.page.wait_for_function(_SETTLED, timeout=PATIENCE_MS)
+        self.page.wait_for_function(_SETTLED)
         return self.page
 
     def rows(self, key: str, field: str) -> list[str]:
         """What a table of the page shows in one column, from the top, as far as it is scrolled into view."""
-        cells = self.page.locator(f"{grid(key)} .ag-row [col-id='{field}']")
-        cells.first.wait_for(timeout=PATIENCE_MS)
-        by_row = cells.evaluate_all(
-            "them => them.map(it => [Number(it.closest('.ag-row').getAttribute('row-index')), it.innerText])"
-        )
-        return [str(text).strip() for _, text in sorted(by_row)]
+        return self.cells(f"{grid(key)} .ag-row [col-id='{field}']")
+
+    def cells(self, selector: str) -> list[str]:
+        """What cells of tables say, from the top, once each says something: a row is there before its words are."""
+        said: list[str] = self.page.wait_for_function(_SAID, arg=selector).json_value()
+        return said
+
+    def shows(self, key: str, field: str, top: Sequence[str]) -> None:
+        """Wait until a table begins so in one column: it may still show the rows of the page before."""
+        with suppress(OutOfPatience):
+            arguments = [f"{grid(key)} .ag-row [col-id='{field}']", list(top)]
+            self.page.wait_for_function(f"([of, top]) => {{ const it = ({_SAID})(of); {_BEGINS} }}", arg=arguments)
+        assert self.rows(key, field)[: len(top)] == list(top)
 
     def shot(self, name: str) -> Path:
         """Keep a picture of the whole page among the artefacts of the tests."""
@@ -85,12 +111,11 @@ class Watched:
 def dashboard(url: str, **settings: str) -> Iterator[str]:
     """The dashboard's process over a database's URL; its address. `settings` are variables of its environment."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("LDTM_", "DB_", "DAGSTER_", "LLM_"))}
-    port = free_port()
-    # Whatever else runs on this machine, no Dagster UI answers on that port.
-    ports = {"LDTM_DASHBOARD_PORT": str(port), "LDTM_UI_PORT": str(free_port())}
-    variables = {**clean, "LDTM_READER_URL": url, **ports, **settings}
     command = [sys.executable, "-m", "ldtm_platform.dashboard"]
-    with tempfile.TemporaryFile("w+") as said:
+    with kept_port() as port, kept_port() as nobodys, tempfile.TemporaryFile("w+") as said:
+        # Whatever else runs on this machine, no Dagster UI answers on the second port.
+        ports = {"LDTM_DASHBOARD_PORT": str(port), "LDTM_UI_PORT": str(nobodys)}
+        variables = {**clean, "LDTM_READER_URL": url, **ports, **settings}
         process = subprocess.Popen(command, env=variables, stdout=said, stderr=subprocess.STDOUT)
         try:
             base = f"http://127.0.0.1:{port}"
@@ -98,7 +123,7 @@ def dashboard(url: str, **settings: str) -> Iterator[str]:
             yield base
         finally:
             process.terminate()
-            process.wait(timeout=20)
+            process.wait(timeout=PATIENCE_SEC)
 
 
 @contextmanager
@@ -117,6 +142,7 @@ def chromium() -> Iterator[Browser]:
 def watched(context: BrowserContext, base: str) -> Watched:
     """A new page whose complaints are collected."""
     found = Watched(context.new_page(), base)
+    found.page.set_default_timeout(PATIENCE_MS)
 
     def heard(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
@@ -154,14 +180,6 @@ def grid(key: str) -> str:
 def button(kind: str, key: str) -> str:
     """The selector of the CSV button of a table or figure."""
     return f"""[id='{{"key":"{key}","type":"csv-of-{kind}"}}']"""
-
-
-def free_port() -> int:
-    """A port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def _wait_for(base: str, process: "subprocess.Popen[bytes]", said: IO[str]) -> None:

@@ -52,7 +52,7 @@ def _history(closes: list[float], forecast: float, *, in_sample: int = 0) -> pl.
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.floats(0.1, 20), st.integers(1, 59))
 def test_a_split_moves_no_forecast_away_from_its_price(ratio: float, at: int) -> None:
     """Drawn after a split, the history looks as if there had been none."""

@@ -10,11 +10,13 @@ from ldtm_platform.dashboard.pages.llm_query import examples
 from ldtm_platform.settings import Settings
 from ldtm_platform.stack.readers import reader_url
 from ldtm_platform_tests.dashboard.conftest import LAST
-from ldtm_platform_tests.dashboard.running import DESKTOP, PHONE, Watched, context_of, dashboard, watched
+from ldtm_platform_tests.dashboard.running import DESKTOP, PATIENCE_SEC, PHONE, Watched, context_of, dashboard, watched
 from ldtm_platform_tests.llm.dialects import vllm
 from ldtm_platform_tests.llm.model_server import Asked, ModelServer, Reply, chunk, event, serving
 
 KEY = "sk-planted-0123456789"
+# Neither the model nor who asks it gives up before a test has ended.
+ENDLESS_SEC = 300.0
 TEXT = (
     "## AAPL\n1. AAPL closes at 99999.99.\n2. As of 2026-04-22 it is so.\n\n| ticker | close |\n|---|---|\n"
     "| AAPL | 88888.88 |\n\n<script>document.title='owned'</script><img src=http://127.0.0.1:1/x.png onerror=alert(1)> "
@@ -61,7 +63,7 @@ def model_server(model: Model) -> Iterator[ModelServer]:
 @pytest.fixture(scope="module")
 def asking_dashboard(populated: str, model_server: ModelServer) -> Iterator[str]:
     url = reader_url(Settings(), populated)
-    with dashboard(url, LLM_BASE_URL=model_server.url, LLM_API_KEY=KEY, LLM_TIMEOUT="20") as base:
+    with dashboard(url, LLM_BASE_URL=model_server.url, LLM_API_KEY=KEY, LLM_TIMEOUT=str(ENDLESS_SEC)) as base:
         yield base
 
 
@@ -77,7 +79,7 @@ def scene(browser: Browser, asking_dashboard: str, model: Model, model_server: M
 def test_an_answer_is_checked_cited_and_has_no_markup(scene: Scene) -> None:
     scene.model.reply = vllm(TEXT)
     page = scene.ask("How is AAPL?")
-    expect(page.locator(".llm-verdict")).to_contain_text("1 of 3 numbers", timeout=30_000)
+    expect(page.locator(".llm-verdict")).to_contain_text("1 of 3 numbers")
     expect(page.locator(".llm-number.missing")).to_have_count(2)
     expect(page.locator(".llm-number.found")).to_have_text("2026-04-22")
     expect(page.locator(".llm-below")).to_contain_text(f"As of {LAST}")
@@ -92,47 +94,49 @@ def test_an_answer_is_checked_cited_and_has_no_markup(scene: Scene) -> None:
 
 def test_the_text_comes_while_the_model_writes_and_stop_ends_it(scene: Scene) -> None:
     first = [event(chunk({"content": word})) for word in ("AAPL ", "may ", "rise ", "to ", "77777.77 ", "soon ")]
-    scene.model.reply = Reply([*(part for each in first for part in (each, 0.1)), 60.0])
+    scene.model.reply = Reply([*(part for each in first for part in (each, 0.1)), ENDLESS_SEC])
     scene.server.hung_up.clear()
     page = scene.ask("How is AAPL?")
-    expect(page.locator(".llm-lines")).to_contain_text("AAPL may rise", timeout=30_000)
+    expect(page.locator(".llm-lines")).to_contain_text("AAPL may rise")
     expect(page.locator("#llm-tables")).to_contain_text("Forecasts")
     page.get_by_role("button", name="Stop").click()
-    expect(page.locator("#llm-status")).to_contain_text("Stopped", timeout=30_000)
-    assert scene.server.hung_up.wait(10)
+    expect(page.locator("#llm-status")).to_contain_text("Stopped")
+    assert scene.server.hung_up.wait(PATIENCE_SEC)
     expect(page.get_by_role("button", name="Stop")).to_be_disabled()
     scene.model.reply = vllm("AAPL is well.")
     page.get_by_role("button", name="Ask").click()
-    expect(page.locator(".llm-verdict")).to_contain_text("No number", timeout=30_000)
+    expect(page.locator(".llm-verdict")).to_contain_text("No number")
 
 
 def test_another_question_ends_the_one_before_and_can_be_stopped_too(scene: Scene) -> None:
-    scene.model.reply = Reply([event(chunk({"content": "First words "})), 60.0])
+    scene.model.reply = Reply([event(chunk({"content": "First words "})), ENDLESS_SEC])
     page = scene.ask("How is AAPL?")
-    expect(page.locator("#llm-status")).to_contain_text("The model", timeout=30_000)
+    expect(page.locator("#llm-status")).to_contain_text("The model")
     scene.server.hung_up.clear()
-    scene.model.reply = Reply([event(chunk({"content": "Second words "})), 60.0])
+    scene.model.reply = Reply([event(chunk({"content": "Second words "})), ENDLESS_SEC])
     page.get_by_role("button", name="Ask").click()
-    assert scene.server.hung_up.wait(10)
-    expect(page.locator(".llm-lines")).to_contain_text("Second", timeout=30_000)
+    assert scene.server.hung_up.wait(PATIENCE_SEC)
+    expect(page.locator(".llm-lines")).to_contain_text("Second")
     expect(page.locator("#llm-status")).to_contain_text("The model writes")
     page.get_by_role("button", name="Stop").click()
-    expect(page.locator("#llm-status")).to_contain_text("Stopped", timeout=30_000)
+    expect(page.locator("#llm-status")).to_contain_text("Stopped")
 
 
 def test_leaving_the_page_ends_the_model(scene: Scene) -> None:
-    scene.model.reply = Reply([event(chunk({"content": "AAPL is well. "})), 0.2, event(chunk({"content": "x "})), 60.0])
+    scene.model.reply = Reply(
+        [event(chunk({"content": "AAPL is well. "})), 0.2, event(chunk({"content": "x "})), ENDLESS_SEC]
+    )
     scene.server.hung_up.clear()
     page = scene.ask("How is AAPL?")
-    expect(page.locator(".llm-lines")).to_contain_text("AAPL", timeout=30_000)
+    expect(page.locator(".llm-lines")).to_contain_text("AAPL")
     page.goto("about:blank")
-    assert scene.server.hung_up.wait(20)
+    assert scene.server.hung_up.wait(PATIENCE_SEC)
 
 
 def test_a_dead_endpoint_is_told_and_the_tables_show(scene: Scene) -> None:
     scene.model.reply = Reply(ends="reset")
     page = scene.ask("How is AAPL?")
-    expect(page.locator("#llm-answer")).to_contain_text("broke the connection off", timeout=30_000)
+    expect(page.locator("#llm-answer")).to_contain_text("broke the connection off")
     expect(page.locator("#llm-answer")).to_contain_text("LLM_BASE_URL")
     expect(page.locator("#llm-tables h2").first).to_have_text("Forecasts")
     expect(page.locator("#llm-tables")).to_contain_text("Headlines")
@@ -143,9 +147,9 @@ def test_a_dead_endpoint_is_told_and_the_tables_show(scene: Scene) -> None:
 def test_a_group_of_the_address_narrows_the_data(scene: Scene) -> None:
     scene.model.reply = vllm("Two funds.")
     page = scene.ask("Which is best?", "&group=etfs")
-    expect(page.locator(".llm-verdict")).to_be_visible(timeout=30_000)
+    expect(page.locator(".llm-verdict")).to_be_visible()
     scene.watched.settled()
-    shown = set(page.locator("#llm-tables .ag-row [col-id='ticker']").all_inner_texts())
+    shown = set(scene.watched.cells("#llm-tables .ag-row [col-id='ticker']"))
     assert shown <= {"TQQQ", "SQQQ"}
     assert shown
 
@@ -153,16 +157,16 @@ def test_a_group_of_the_address_narrows_the_data(scene: Scene) -> None:
 def test_an_example_fills_the_question_and_nothing_asks_for_one(scene: Scene) -> None:
     page = scene.watched.open("?tab=llm_query")
     page.get_by_role("button", name="Ask").click()
-    expect(page.locator("#llm-status")).to_contain_text("ask something", timeout=30_000)
+    expect(page.locator("#llm-status")).to_contain_text("ask something")
     page.get_by_role("button", name="Does any model beat").click()
-    expect(page.get_by_label("Question")).to_have_value("Does any model beat tomorrow-is-today?", timeout=30_000)
+    expect(page.get_by_label("Question")).to_have_value("Does any model beat tomorrow-is-today?")
 
 
 def test_the_examples_are_about_tickers_that_have_forecasts(scene: Scene) -> None:
     page = scene.watched.open("?tab=llm_query&group=etfs")
     asked = "How accurate were the forecasts of SQQQ and TQQQ?"
     page.get_by_role("button", name=asked).click()
-    expect(page.get_by_label("Question")).to_have_value(asked, timeout=30_000)
+    expect(page.get_by_label("Question")).to_have_value(asked)
     assert examples([])[1::2] == ("How accurate were the forecasts?", "What is in the news?")
     assert examples(["IBM"])[1::2] == ("How accurate were the forecasts of IBM?", "What is in the news on IBM?")
 
@@ -177,7 +181,7 @@ def test_it_is_readable_in_the_dark_and_on_a_phone(
     page = found.open("?tab=llm_query&group=mega_cap")
     page.get_by_label("Question").fill("How is AAPL?")
     page.get_by_role("button", name="Ask").click()
-    expect(page.locator(".llm-verdict")).to_be_visible(timeout=30_000)
+    expect(page.locator(".llm-verdict")).to_be_visible()
     found.settled()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     found.shot(f"llm_query_{name}")
@@ -190,7 +194,7 @@ def test_without_a_model_the_page_says_what_to_set(page: Watched) -> None:
     expect(shown.locator(".state")).to_contain_text("LLM_BASE_URL=http://127.0.0.1:8080/v1 ldtm up")
     shown.get_by_label("Question").fill("How is AAPL?")
     shown.get_by_role("button", name="Ask").click()
-    expect(shown.locator("#llm-tables h2").first).to_have_text("Forecasts", timeout=30_000)
+    expect(shown.locator("#llm-tables h2").first).to_have_text("Forecasts")
     expect(shown.locator("#llm-answer")).to_contain_text("No language model is set")
     page.settled()
     page.shot("llm_query_no_model")

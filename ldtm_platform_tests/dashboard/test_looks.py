@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator
 
-from ldtm_platform_tests.dashboard.running import DESKTOP, PATIENCE_MS, PHONE, Watched, context_of, watched
+from ldtm_platform_tests.dashboard.running import DESKTOP, PHONE, Watched, context_of, watched
 
 # How far the page itself can be moved sideways.
 OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -57,7 +57,7 @@ def tables(page: Watched) -> Iterator[Locator]:
 def comes_to(page: Watched, table: Locator, hidden: str) -> None:
     """Wait until so much of a table (`=== 0`) is beyond its right edge and its shadow tells the truth about it."""
     truth = f"it => ({SHADOW})(it) && ({HIDDEN})(it) {hidden}"
-    page.page.wait_for_function(truth, arg=table.element_handle(), timeout=PATIENCE_MS)
+    page.page.wait_for_function(truth, arg=table.element_handle())
 
 
 def test_the_columns_fit_a_laptop_and_a_shadow_says_where_more_are(browser: Browser, populated_dashboard: str) -> None:

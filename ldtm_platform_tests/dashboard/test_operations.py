@@ -15,7 +15,8 @@ from ldtm_platform.settings import Settings
 from ldtm_platform.stack.readers import reader_url
 from ldtm_platform.warehouse import operations
 from ldtm_platform_tests.dashboard.dagster_double import OTHER, RUN, answering
-from ldtm_platform_tests.dashboard.running import Watched, context_of, dashboard, free_port, watched
+from ldtm_platform_tests.dashboard.running import Watched, context_of, dashboard, watched
+from ldtm_platform_tests.ports import kept_port
 from ldtm_platform_tests.warehouse.rows import store_snapshot
 
 LOGGED = sa.text(
@@ -60,8 +61,8 @@ def test_what_is_not_our_dagster_is_told(body: object, status: int) -> None:
 
 
 def test_nobody_at_the_address_is_told() -> None:
-    with pytest.raises(DagsterAway, match="does not answer at"):
-        asyncio.run(seen(f"http://127.0.0.1:{free_port()}"))
+    with kept_port() as port, pytest.raises(DagsterAway, match="does not answer at"):
+        asyncio.run(seen(f"http://127.0.0.1:{port}"))
 
 
 def test_a_long_replay_is_one_row_and_hides_no_training(engine: sa.Engine) -> None:

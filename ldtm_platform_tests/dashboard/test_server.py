@@ -15,7 +15,7 @@ from websockets.typing import Origin
 from ldtm_platform.postgres.server import Connection
 from ldtm_platform.settings import Settings
 from ldtm_platform.stack.readers import reader_url
-from ldtm_platform_tests.dashboard.running import dashboard, watched
+from ldtm_platform_tests.dashboard.running import PATIENCE_SEC, dashboard, watched
 from ldtm_platform_tests.scratch import scratch_database
 
 SECRET = "a s3cret: with colon"
@@ -38,12 +38,12 @@ def locked(populated: str) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def known(locked: str) -> Iterator[httpx.Client]:
     """Somebody who knows the password."""
-    with httpx.Client(base_url=locked, auth=("ann", SECRET), trust_env=False) as client:
+    with httpx.Client(base_url=locked, auth=("ann", SECRET), trust_env=False, timeout=PATIENCE_SEC) as client:
         yield client
 
 
 def get(base: str, path: str, **headers: str) -> httpx.Response:
-    return httpx.get(f"{base}{path}", headers=headers, trust_env=False)
+    return httpx.get(f"{base}{path}", headers=headers, trust_env=False, timeout=PATIENCE_SEC)
 
 
 def test_health_says_what_is_well_and_is_open_to_those_without_a_password(locked: str) -> None:
@@ -150,6 +150,7 @@ def test_another_sites_page_can_neither_post_nor_listen(populated_dashboard: str
             content="{}",
             headers={"Origin": origin, "Content-Type": "text/plain"},
             trust_env=False,
+            timeout=PATIENCE_SEC,
         )
         assert sent.status_code == 403
     address = populated_dashboard.replace("http", "ws", 1) + WEBSOCKET
@@ -158,7 +159,7 @@ def test_another_sites_page_can_neither_post_nor_listen(populated_dashboard: str
             pass
         assert refused.value.response.status_code == 403
     with connect(address, origin=Origin(populated_dashboard), proxy=None) as own:
-        own.ping().wait(10)
+        own.ping().wait(PATIENCE_SEC)
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics", "/api/v1/universe", "/api/v1/docs", "/assets/look.css", "/nothing"])
@@ -173,7 +174,7 @@ def test_without_the_password_there_is_nothing(locked: str, path: str) -> None:
     ("user", "password"), [("ann", ""), ("ann", "another"), ("", SECRET), ("bob", SECRET), ("ann", SECRET + " ")]
 )
 def test_a_wrong_name_or_password_is_refused(locked: str, user: str, password: str) -> None:
-    answer = httpx.get(f"{locked}/metrics", auth=(user, password), trust_env=False)
+    answer = httpx.get(f"{locked}/metrics", auth=(user, password), trust_env=False, timeout=PATIENCE_SEC)
     assert answer.status_code == 401
 
 
@@ -190,7 +191,7 @@ def test_the_password_opens_pages_and_the_websocket(locked: str, known: httpx.Cl
         pass
     basic = httpx.BasicAuth("ann", SECRET)._auth_header
     with connect(address, origin=Origin(locked), additional_headers={"Authorization": basic}, proxy=None) as own:
-        own.ping().wait(10)
+        own.ping().wait(PATIENCE_SEC)
 
 
 def test_a_browser_that_was_given_the_password_draws_pages_and_opens_the_websocket(
@@ -198,10 +199,8 @@ def test_a_browser_that_was_given_the_password_draws_pages_and_opens_the_websock
 ) -> None:
     context = browser.new_context(http_credentials={"username": "ann", "password": SECRET})
     found = watched(context, locked)
-    said: list[str] = []
-    found.page.on("console", lambda message: said.append(message.text))
-    found.open("?tab=operations")
-    found.page.wait_for_timeout(1000)
+    with found.page.expect_console_message(lambda message: message.text == "[Dash] WebSocket connected"):
+        found.open("?tab=operations")
+    found.settled()
     context.close()
     assert found.complaints == []
-    assert "[Dash] WebSocket connected" in said

@@ -12,7 +12,7 @@ from ldtm_platform_tests.dashboard.running import Watched, context_of, dashboard
 from ldtm_platform_tests.scratch import scratch_database
 from ldtm_platform_tests.warehouse.rows import WEDNESDAY, store_snapshot
 
-SCHEME = "() => document.documentElement.getAttribute('data-mantine-color-scheme')"
+SCHEME = "data-mantine-color-scheme"
 BACKGROUND = "() => getComputedStyle(document.body).backgroundColor"
 
 
@@ -47,7 +47,7 @@ def test_tabs_move_by_arrow_keys_and_a_skip_link_comes_first(page: Watched) -> N
     assert _focused(here) == "Skip to the page"
     expect(here.locator(".skip")).to_be_in_viewport()
     here.keyboard.press("Enter")
-    assert here.evaluate("() => document.activeElement.id") == "page"
+    here.wait_for_function("() => document.activeElement.id === 'page'")
     here.get_by_role("tab", name="Ticker View").focus()
     here.keyboard.press("ArrowRight")
     page.drawn("todays_predictions")
@@ -61,16 +61,16 @@ def test_the_theme_follows_the_system_until_it_is_switched_and_is_remembered(
     context = context_of(browser, dark=True)
     page = watched(context, populated_dashboard)
     here = page.open("?tab=accuracy_leaderboard")
-    assert here.evaluate(SCHEME) == "dark"
+    expect(here.locator("html")).to_have_attribute(SCHEME, "dark")
     dark = here.evaluate(BACKGROUND)
     here.emulate_media(color_scheme="light")
-    here.wait_for_function("() => document.documentElement.getAttribute('data-mantine-color-scheme') === 'light'")
+    expect(here.locator("html")).to_have_attribute(SCHEME, "light")
     here.emulate_media(color_scheme="dark")
     here.get_by_role("button", name="Switch between dark and light").click()
-    here.wait_for_function("() => document.documentElement.getAttribute('data-mantine-color-scheme') === 'light'")
+    expect(here.locator("html")).to_have_attribute(SCHEME, "light")
     assert here.evaluate(BACKGROUND) != dark
     page.open("?tab=accuracy_leaderboard")
-    assert here.evaluate(SCHEME) == "light"
+    expect(here.locator("html")).to_have_attribute(SCHEME, "light")
     context.close()
     assert page.complaints == []
 

@@ -13,7 +13,7 @@ from ldtm_platform.settings import Settings
 from ldtm_platform.stack.dashboard import refuse_taken
 from ldtm_platform.stack.readers import reader_url
 from ldtm_platform.stack.supervisor import StackError
-from ldtm_platform_tests.dashboard.running import PATIENCE_MS, Watched, context_of, dashboard, watched
+from ldtm_platform_tests.dashboard.running import Watched, context_of, dashboard, watched
 from ldtm_platform_tests.scratch import DRIVER, scratch_database
 
 
@@ -75,11 +75,11 @@ def test_with_the_database_gone_the_page_stays_says_so_and_comes_back(
         _let_in(server, url, False)
         here.get_by_role("tab", name="Accuracy Leaderboard").click()
         alert = here.get_by_role("alert")
-        expect(alert).to_contain_text("The database does not answer", timeout=PATIENCE_MS)
+        expect(alert).to_contain_text("The database does not answer")
         assert "ldtm up" in alert.inner_text()
         expect(here.get_by_role("tab", name="Accuracy Leaderboard")).to_be_visible()
         _let_in(server, url, True)
-        expect(here.locator(".state")).to_contain_text("Nothing is scored yet", timeout=PATIENCE_MS)
+        expect(here.locator(".state")).to_contain_text("Nothing is scored yet")
         context.close()
         assert page.complaints == []
 
@@ -90,7 +90,7 @@ def test_a_database_without_tables_is_told_from_one_that_is_gone(browser: Browse
         page = watched(context, base)
         page.page.goto(base)
         alert = page.page.get_by_role("alert")
-        expect(alert).to_contain_text("The database is not set up", timeout=PATIENCE_MS)
+        expect(alert).to_contain_text("The database is not set up")
         assert "ldtm init-db" in alert.inner_text()
         context.close()
         assert page.complaints == []

@@ -8,13 +8,14 @@ import pytest
 from plotly.offline import get_plotlyjs_version
 
 from ldtm_platform.dashboard.statics import PLOTLY, PLOTLY_ADDRESS
+from ldtm_platform_tests.dashboard.running import PATIENCE_SEC
 
 LASTING = "public, max-age=31536000, immutable"
 
 
 @pytest.fixture
 def client(populated_dashboard: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=populated_dashboard, trust_env=False) as opened:
+    with httpx.Client(base_url=populated_dashboard, trust_env=False, timeout=PATIENCE_SEC) as opened:
         yield opened
 
 

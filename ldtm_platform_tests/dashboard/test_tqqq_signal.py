@@ -57,7 +57,7 @@ def test_it_says_what_why_and_that_it_is_no_advice_in_every_look(opened: tuple[s
     expect(page.get_by_text("not enough evidence for it yet: no vote")).to_be_visible()
     expect(page.get_by_text("The model of TQQQ: Not enough evidence for one month ahead")).to_be_visible()
     expect(page.get_by_role("heading", name="The record after costs")).to_be_visible()
-    expect(page.locator(".js-plotly-plot .scatterlayer .trace").first).to_be_attached(timeout=20_000)
+    expect(page.locator(".js-plotly-plot .scatterlayer .trace").first).to_be_attached()
     expect(page.get_by_text("buy and hold TQQQ").first).to_be_attached()
     watching.shot(f"tqqq_signal_{look}")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -10,9 +10,8 @@ from ldtm_platform.defs.news import news_headlines
 from ldtm_platform.resources.database import Database
 from ldtm_platform.resources.news import News
 from ldtm_platform.sources.feeds import NewsFeed, RssFeed
-from ldtm_platform.sources.vendor import Patience
 from ldtm_platform_tests.sources.test_headlines import feed, item
-from ldtm_platform_tests.sources.vendor_server import Reply, serving
+from ldtm_platform_tests.sources.vendor_server import QUICK, Reply, serving
 
 
 class FakeNews(News):
@@ -21,8 +20,7 @@ class FakeNews(News):
     url: str
 
     def feeds(self) -> Sequence[NewsFeed]:
-        quick = Patience(attempts=1, read_s=1, budget_s=3)
-        return [RssFeed("test", self.url, "/rss?s={ticker}", per_second=1000, patience=quick)]
+        return [RssFeed("test", self.url, "/rss?s={ticker}", per_second=1000, patience=QUICK)]
 
 
 def run(news: News) -> dg.ExecuteInProcessResult:

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ldtm_platform.evaluation.splits import Days, Flags, purged_split
@@ -24,7 +24,6 @@ def windows(draw: st.DrawFn) -> Windows:
     return ends, label_ends, np.array(matured, dtype=bool).reshape(count, 3)
 
 
-@settings(deadline=None)
 @given(windows())
 def test_every_used_label_ends_before_the_first_window_of_every_later_part(case: Windows) -> None:
     ends, label_ends, matured = case
@@ -36,7 +35,6 @@ def test_every_used_label_ends_before_the_first_window_of_every_later_part(case:
                 assert (label_ends[part.rows][part.used] < ends[later.rows].min()).all()
 
 
-@settings(deadline=None)
 @given(windows())
 def test_parts_are_in_time_order_disjoint_and_use_only_labels_that_exist(case: Windows) -> None:
     ends, label_ends, matured = case

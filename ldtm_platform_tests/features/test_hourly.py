@@ -113,7 +113,7 @@ SOME_TIMES = st.tuples(st.sampled_from(DAYS[:6]), st.sampled_from([-1500, -61, -
 SOME_VALUES = st.lists(st.tuples(st.sampled_from(["AAA", "BBB"]), SOME_TIMES), max_size=12, unique=True)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(SOME_DAYS, SOME_VALUES, st.sampled_from([timedelta(hours=1), ONE_DAY, timedelta(days=9)]))
 def test_the_join_agrees_with_an_obvious_loop(
     days: list[tuple[str, date]], times: list[tuple[str, tuple[date, int]]], within: timedelta

@@ -40,7 +40,7 @@ def engine(server: Connection, template: str) -> Iterator[sa.Engine]:
 
 
 def endpoint(url: str, **changed: object) -> Endpoint:
-    return Endpoint(url, **({"key": SecretStr(KEY), "timeout": 5.0, "backoff_s": 0.01} | changed))  # type: ignore[arg-type]
+    return Endpoint(url, **({"key": SecretStr(KEY), "timeout": 60.0, "backoff_s": 0.01} | changed))  # type: ignore[arg-type]
 
 
 def events_of(engine: sa.Engine, question: str, where: Endpoint | None, group: str | None = None) -> list[Event]:
@@ -192,7 +192,7 @@ def test_leaving_stops_the_server(engine: sa.Engine) -> None:
 
     with serving(lambda _: Reply([event(chunk({"content": "AAPL is "})), 20.0])) as server:
         asyncio.run(leave(endpoint(server.url)))
-        assert server.hung_up.wait(5)
+        assert server.hung_up.wait(60)
 
 
 def test_the_model_is_told_the_rules_the_data_and_the_question_and_no_secret(engine: sa.Engine) -> None:

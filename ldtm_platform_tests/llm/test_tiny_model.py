@@ -21,7 +21,7 @@ from ldtm_platform.llm import asking, cite
 from ldtm_platform.llm.asking import Answer, Event, Partial, ask
 from ldtm_platform.llm.endpoint import Endpoint
 from ldtm_platform.llm.toolbox import Toolbox
-from ldtm_platform_tests.dashboard.running import free_port
+from ldtm_platform.postgres.sockets import free_port
 from ldtm_platform_tests.generated_history import fill, sessions_through
 from ldtm_platform_tests.llm import tiny_model
 from ldtm_platform_tests.llm.test_tools import LAST, TICKERS, UNIVERSE

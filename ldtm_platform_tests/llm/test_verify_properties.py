@@ -61,7 +61,7 @@ def written(draw: st.DrawFn) -> tuple[str, Decimal, Decimal, bool]:
     return f"{sign}{digits}{unit}", value, Decimal(1).scaleb(-decimals) / 2, unit != ""
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(st.tuples(percents, percents, percents), st.decimals("-2", "2", places=3), written())
 def test_what_is_found_is_in_the_data_by_an_obvious_search(
     errors: tuple[Decimal, ...], skill: Decimal, claim: tuple[str, Decimal, Decimal, bool]
@@ -77,7 +77,7 @@ def test_what_is_found_is_in_the_data_by_an_obvious_search(
         assert statuses == {"missing"}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.tuples(percents, percents, percents), st.integers(0, 2), st.integers(0, 2), st.booleans())
 def test_what_is_in_the_data_and_rounded_properly_is_found(
     errors: tuple[Decimal, ...], which: int, decimals: int, thousands: bool
@@ -91,7 +91,7 @@ def test_what_is_in_the_data_and_rounded_properly_is_found(
         assert checked.count("found") == 1
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(prices, st.sampled_from((0, 1, 2)))
 def test_a_price_that_is_cut_instead_of_rounded_is_not_found(price: Decimal, decimals: int) -> None:
     row = GIVEN[0].rows[0].model_copy(update={"next_day_close_pred": float(price)})
@@ -124,7 +124,7 @@ def unchecked_digits(checked: Checked, facts: Facts) -> str:
     return left
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(SOUP)
 def test_every_digit_that_is_shown_was_checked(text: str) -> None:
     facts = facts_of(GIVEN, ("AMD", "ODFL"))
@@ -133,7 +133,7 @@ def test_every_digit_that_is_shown_was_checked(text: str) -> None:
     assert not any(unicodedata.category(letter)[0] == "C" for piece in checked.pieces() for letter in piece.text)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(SOUP)
 def test_nothing_is_found_where_nothing_was_given(text: str) -> None:
     checked = Checker(facts_of((), ("AMD",))).check(f"AMD {text}")

@@ -125,7 +125,7 @@ def test_yahoos_recorded_word_makes_a_delisting(listed: sa.Engine, shared_data: 
     with listed.begin() as connection:
         connection.execute(sa.text("UPDATE market_data_status SET source = 'yahoo', price_basis = 'split_adjusted'"))
     with serving(lambda _: Reply(404, gone)) as server:
-        source = YahooSource(base_url=server.url, patience=Patience(attempts=1, budget_s=5), per_second=1000)
+        source = YahooSource(base_url=server.url, patience=Patience(attempts=1), per_second=1000)
         outcome = evening(listed, source, after(5), "NVDA")["NVDA"]
     assert outcome.state == "delisted"
     assert "No data found, symbol may be delisted" in outcome.message

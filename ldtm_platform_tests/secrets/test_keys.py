@@ -1,7 +1,6 @@
 """Keys appear nowhere: not in what commands say, in logs, in files, in either database, nor in what the UI serves."""
 
 import json
-import socket
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import sqlalchemy as sa
 from ldtm_platform_tests.cli.forked import Said
 from ldtm_platform_tests.cli.home import Home, quick_home
 from ldtm_platform_tests.cli.test_up import up
+from ldtm_platform_tests.ports import kept_port
 from ldtm_platform_tests.scratch import DRIVER
 from ldtm_platform_tests.secrets.planted import PLANTED, SETTINGS, Echo
 from ldtm_platform_tests.sources.vendor_server import serving
@@ -60,19 +60,23 @@ class Trail:
 def trail() -> Iterator[Trail]:
     """A home in which the vendor first refused the key and then answered badly, by commands as a user runs them."""
     echo = Echo()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    with serving(echo) as server, quick_home(**SETTINGS, LDTM_ALPACA_URL=server.url, LDTM_UI_PORT=port) as home:
-        found = Trail(home)
-        refused = found.keep("refused", home.ldtm("ingest"))
-        assert refused.code == 1
-        assert "HTTP 401 (the key *** *** is wrong" in refused.err
-        echo.refuses = False
-        mixed = found.keep("mixed", home.ldtm("ingest", "--json"))
-        assert mixed.code == 1
-        assert json.loads(mixed.out)["runs"][0]["failed"].keys() == {"ARM", "NVDA"}
-        yield found
+    with serving(echo) as server, kept_port() as ui, kept_port() as dashboard:
+        own = {"LDTM_ALPACA_URL": server.url, "LDTM_UI_PORT": str(ui), "LDTM_DASHBOARD_PORT": str(dashboard)}
+        with quick_home(**SETTINGS, **own) as home:
+            yield ingested(home, echo)
+
+
+def ingested(home: Home, echo: Echo) -> Trail:
+    """What the first two commands said."""
+    found = Trail(home)
+    refused = found.keep("refused", home.ldtm("ingest"))
+    assert refused.code == 1
+    assert "HTTP 401 (the key *** *** is wrong" in refused.err
+    echo.refuses = False
+    mixed = found.keep("mixed", home.ldtm("ingest", "--json"))
+    assert mixed.code == 1
+    assert json.loads(mixed.out)["runs"][0]["failed"].keys() == {"ARM", "NVDA"}
+    return found
 
 
 def absent(text: str | bytes, where: str) -> None:

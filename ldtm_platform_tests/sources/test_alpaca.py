@@ -10,8 +10,7 @@ from pydantic import SecretStr
 
 from ldtm_platform.sources.alpaca import AlpacaSource
 from ldtm_platform.sources.base import BarRequest, SourceError, TickerBars
-from ldtm_platform.sources.vendor import Patience
-from ldtm_platform_tests.sources.vendor_server import Reply, Seen, VendorServer, serving
+from ldtm_platform_tests.sources.vendor_server import QUICK, Reply, Seen, VendorServer, serving
 
 NO_ACTIONS: dict[str, object] = {"corporate_actions": {}, "next_page_token": None}
 NO_MORE_BARS: dict[str, object] = {"bars": {}, "next_page_token": None}
@@ -24,9 +23,8 @@ def page(value: object) -> Reply:
 
 
 def fetched(server: VendorServer, *tickers: str, start: date = RANGE[0], end: date = RANGE[1]) -> dict[str, TickerBars]:
-    quick = Patience(attempts=2, read_s=1, budget_s=3, backoff_s=0.02)
     source = AlpacaSource(
-        SecretStr("the-key"), SecretStr("the-secret"), base_url=server.url, patience=quick, now=lambda: NOW
+        SecretStr("the-key"), SecretStr("the-secret"), base_url=server.url, patience=QUICK, now=lambda: NOW
     )
     return {answer.ticker: answer for answer in source.fetch([BarRequest(ticker, start, end) for ticker in tickers])}
 

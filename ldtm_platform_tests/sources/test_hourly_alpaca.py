@@ -13,8 +13,7 @@ from ldtm_platform.prices.hourly.bars import SortedHours, sort_hours
 from ldtm_platform.sources.base import BarRequest, SourceError
 from ldtm_platform.sources.hourly import TickerHours
 from ldtm_platform.sources.hourly_alpaca import HourlyAlpaca
-from ldtm_platform.sources.vendor import Patience
-from ldtm_platform_tests.sources.vendor_server import Reply, Seen, VendorServer, serving
+from ldtm_platform_tests.sources.vendor_server import QUICK, Reply, Seen, VendorServer, serving
 
 NOW = datetime(2024, 7, 3, 21, tzinfo=UTC)
 DAY = date(2024, 7, 2)
@@ -24,9 +23,8 @@ NOTHING = pl.DataFrame(schema={"ticker": pl.String, "date": pl.Date, "grid": pl.
 def fetched(
     server: VendorServer, *tickers: str, start: date = DAY, end: date = date(2024, 7, 4)
 ) -> dict[str, TickerHours]:
-    quick = Patience(attempts=2, read_s=1, budget_s=3, backoff_s=0.02)
     source = HourlyAlpaca(
-        SecretStr("the-key"), SecretStr("the-secret"), base_url=server.url, patience=quick, now=lambda: NOW
+        SecretStr("the-key"), SecretStr("the-secret"), base_url=server.url, patience=QUICK, now=lambda: NOW
     )
     return {answer.ticker: answer for answer in source.fetch([BarRequest(ticker, start, end) for ticker in tickers])}
 

@@ -11,10 +11,9 @@ import pytest
 from ldtm_platform.sources.base import SourceError
 from ldtm_platform.sources.http import VendorClient
 from ldtm_platform.sources.proxies import proxy_to
-from ldtm_platform.sources.vendor import Patience, Unavailable, Vendor
-from ldtm_platform_tests.sources.vendor_server import Reply, Seen, serving
+from ldtm_platform.sources.vendor import Unavailable, Vendor
+from ldtm_platform_tests.sources.vendor_server import QUICK, Reply, Seen, serving
 
-QUICK = Patience(attempts=2, connect_s=1, read_s=1, budget_s=4, backoff_s=0.02)
 PASSWORD = "pr0xy-pass"
 
 

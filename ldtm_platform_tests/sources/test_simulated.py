@@ -33,7 +33,7 @@ def whole() -> dict[str, TickerBars]:
     return ask(list(SECTORS))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.sampled_from(sorted(SECTORS)), st.dates(date(2020, 6, 1), date(2025, 12, 31)))
 def test_asking_for_more_days_or_more_tickers_changes_nothing_earlier(ticker: str, end: date) -> None:
     short = ask([ticker], end=end)[ticker]

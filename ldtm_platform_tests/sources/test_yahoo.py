@@ -10,12 +10,11 @@ import pytest
 from ldtm_platform.prices.adjust import to_raw
 from ldtm_platform.prices.bars import split_good_and_bad
 from ldtm_platform.sources.base import BarRequest, TickerBars
-from ldtm_platform.sources.vendor import Malformed, NotThere, Patience, VendorError
+from ldtm_platform.sources.vendor import Malformed, NotThere, VendorError
 from ldtm_platform.sources.yahoo import YahooSource, chart
-from ldtm_platform_tests.sources.vendor_server import Reply, Seen, serving
+from ldtm_platform_tests.sources.vendor_server import QUICK, Reply, Seen, serving
 
 EVER = (date(1980, 1, 1), date(2027, 1, 1))
-QUICK = Patience(attempts=2, read_s=0.5, budget_s=3, backoff_s=0.02)
 
 
 def read(shared_data: Path, name: str, ticker: str, start: date = EVER[0], end: date = EVER[1]) -> TickerBars:

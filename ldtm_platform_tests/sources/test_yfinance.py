@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -24,10 +25,9 @@ from ldtm_platform.warehouse import reads
 from ldtm_platform_tests.scratch import scratch_database
 from ldtm_platform_tests.sources import test_bad_day as bad_day
 from ldtm_platform_tests.sources.test_yahoo import body
-from ldtm_platform_tests.sources.vendor_server import Reply, Seen, serving
+from ldtm_platform_tests.sources.vendor_server import QUICK, Reply, Seen, serving
 
 EVER = (date(1990, 1, 1), date(2027, 1, 1))
-QUICK = Patience(attempts=2, connect_s=1, read_s=1, budget_s=5, backoff_s=0.02)
 # The simulated market is made while the vendor is waited for.
 PATIENT = Patience(read_s=60, budget_s=120)
 Answer = Callable[[str], Reply]
@@ -129,7 +129,7 @@ def test_one_request_a_ticker_three_at_once_and_each_tickers_trouble_is_its_own(
 
 def test_a_passing_fault_is_asked_again_and_not_before_the_vendor_allows_it(tmp_path: Path) -> None:
     left = [Reply(429, headers={"Retry-After": "1"}), Reply(fault="reset")]
-    patience = Patience(attempts=3, connect_s=1, read_s=1, budget_s=9, backoff_s=0.02)
+    patience = replace(QUICK, attempts=3)
     with serving(vendor(lambda _: left.pop(0) if left else Reply(body=whole()))) as server:
         (answer,) = asked(server.url, tmp_path, "AAPL", patience=patience).values()
         first, second, *_ = (seen.at for seen in server.seen if "/chart/" in seen.path)
@@ -171,7 +171,7 @@ from ldtm_platform.sources.yfinance import YfinanceSource
 from ldtm_platform_tests.sources.test_yfinance import vendor, whole
 from ldtm_platform_tests.sources.vendor_server import Reply, serving
 with serving(vendor(lambda ticker: Reply(body=whole(symbol=ticker)))) as server:
-    source = YfinanceSource(Path({str(inside)!r}), base_url=server.url, patience=Patience(attempts=1, budget_s=5))
+    source = YfinanceSource(Path({str(inside)!r}), base_url=server.url, patience=Patience(attempts=1))
     (answer,) = source.fetch([BarRequest("AAPL", date(2024, 1, 1), date(2024, 2, 1))])
 assert answer.bars.height == 3, answer
 """

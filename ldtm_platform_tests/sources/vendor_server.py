@@ -10,6 +10,11 @@ from threading import Event, Lock, Thread
 from time import monotonic
 from urllib.parse import parse_qs, urlsplit
 
+from ldtm_platform.sources.vendor import Patience
+
+# Asks again at once, and waits for an answer as long as a busy machine takes for it.
+QUICK = Patience(attempts=2, connect_s=60, read_s=60, budget_s=120, backoff_s=0.02)
+
 
 @dataclass(frozen=True)
 class Reply:

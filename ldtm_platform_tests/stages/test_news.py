@@ -6,12 +6,9 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from ldtm_platform.sources.feeds import AlpacaNews, RssFeed
-from ldtm_platform.sources.vendor import Patience
 from ldtm_platform.stages.news import collect_news
 from ldtm_platform_tests.sources.test_headlines import NOW, feed, item
-from ldtm_platform_tests.sources.vendor_server import Reply, Seen, VendorServer, serving
-
-QUICK = Patience(attempts=2, read_s=1, budget_s=3, backoff_s=0.02)
+from ldtm_platform_tests.sources.vendor_server import QUICK, Reply, Seen, VendorServer, serving
 
 
 def rss(server: VendorServer, name: str = "test") -> RssFeed:

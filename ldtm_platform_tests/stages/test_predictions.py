@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from ldtm_platform.models.ldtm.family import Ldtm
 from ldtm_platform.models.store import CheckpointStore
-from ldtm_platform.sessions import NEW_YORK, session_offset, session_open, sessions_between
+from ldtm_platform.sessions import NEW_YORK, session_offset, sessions_between
 from ldtm_platform.stages.predictions import NoBarsForSession, SessionForecast, SessionForecaster
 from ldtm_platform.stages.snapshots import fill_back_through, write_session_snapshots
 from ldtm_platform.warehouse import reads
@@ -141,16 +141,14 @@ def test_a_session_without_any_bar_is_refused(engine: sa.Engine, tmp_path: Path)
 
 def test_a_forecast_is_a_replay_once_its_first_target_has_opened(engine: sa.Engine, tmp_path: Path) -> None:
     today = datetime.now(UTC).astimezone(NEW_YORK).date()
-    # The newest session that has begun: its successor opens tomorrow at the earliest.
+    # The newest session's successor opens tomorrow at the earliest; the one before it opened yesterday at the latest.
     newest = sessions_between(today - timedelta(days=14), today + timedelta(days=1))[-1]
-    before = session_offset(newest, -1)
+    before = session_offset(newest, -2)
     bring_up(engine, ["AMGN"], through=newest)
     for session in (before, newest):
         forecast(engine, tmp_path, session, ("AMGN",))
     replayed = {row["run_date"]: row["is_replay"] for row in ledger(engine, "persistence")}
-    assert replayed[newest] is False
-    opened = datetime.now(UTC) >= session_open(newest)
-    assert replayed[before] is opened
+    assert replayed == {newest: False, before: True}
 
 
 def test_forecasts_of_many_sessions_are_those_of_each_alone(engine: sa.Engine, tmp_path: Path) -> None:

@@ -160,9 +160,10 @@ def test_resetting_the_role_and_the_search_path_gains_nothing(reading: sa.Engine
 def test_the_time_limit_is_kept_by_the_client_whatever_sql_says(
     reading: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "STATEMENT_SECONDS", 0.3)
-    with pytest.raises(sa.exc.OperationalError) as stopped:
-        say(reading, "SET statement_timeout = 0", "SELECT pg_sleep(60)")
+    with monkeypatch.context() as hurried:
+        hurried.setattr(reader, "STATEMENT_SECONDS", 0.3)
+        with pytest.raises(sa.exc.OperationalError) as stopped:
+            say(reading, "SET statement_timeout = 0", "SELECT pg_sleep(60)")
     assert isinstance(stopped.value.orig, psycopg.errors.QueryCanceled)
     assert say(reading, "SELECT 1") == [(1,)]
 

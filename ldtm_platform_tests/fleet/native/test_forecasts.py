@@ -48,7 +48,7 @@ def forecasts(family: LdtmByKernel, fleet: list[History]) -> dict[str, Forecast]
     return {result.ticker: result for result in results if isinstance(result, Forecast)}
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     hidden=st.sampled_from([16, 48, 128]),
     layers=st.integers(1, 3),

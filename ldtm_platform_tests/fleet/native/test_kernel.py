@@ -63,7 +63,7 @@ def assert_gradients_are_autograds(kernel: Kernel, config: LdtmConfig, batch: Ba
         assert error < tolerance, name
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25, derandomize=True)
 @given(
     examples=st.integers(1, 32),
     window=st.integers(1, 9),

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ldtm_platform.features.feature_set import FEATURES
@@ -36,7 +36,6 @@ def test_each_feature_of_a_window_is_scaled_by_its_own_range() -> None:
         np.testing.assert_array_equal(found[0].numpy(), expected)
 
 
-@settings(deadline=None)
 @given(
     st.floats(0.01, 1e6),
     st.floats(0, 1e6),
