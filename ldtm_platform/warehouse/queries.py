@@ -145,15 +145,17 @@ STAGE_COSTS = """
 SELECT * FROM (SELECT DISTINCT ON (stage) * FROM stage_benchmarks ORDER BY stage, id DESC) AS newest
 ORDER BY finished_at, id"""
 
-# One look into the index a session: DISTINCT would read every snapshot of every ticker.
-FORECAST_SESSIONS = """
+# One look into the index a session: DISTINCT would read every row of every ticker.
+_SESSIONS_OF = """
 WITH RECURSIVE walk AS (
-    SELECT min(run_date) AS run_date FROM ldtm_daily_snapshots
+    SELECT min(run_date) AS run_date FROM {table}
     UNION ALL
-    SELECT (SELECT min(s.run_date) FROM ldtm_daily_snapshots s WHERE s.run_date > walk.run_date)
+    SELECT (SELECT min(s.run_date) FROM {table} s WHERE s.run_date > walk.run_date)
     FROM walk WHERE walk.run_date IS NOT NULL
 )
 SELECT run_date FROM walk WHERE run_date IS NOT NULL ORDER BY run_date"""
+FORECAST_SESSIONS = _SESSIONS_OF.format(table="ldtm_daily_snapshots")
+SCORED_SESSIONS = _SESSIONS_OF.format(table="ldtm_confidence")
 
 HALTED = "SELECT ticker FROM corporate_actions WHERE kind = 'halt' AND ex_date = :session ORDER BY ticker COLLATE \"C\""
 
