@@ -33,8 +33,11 @@ def measured_stage(
 
 
 def _queued(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> float | None:
-    """Seconds from the run's creation to its start; None for a run that Dagster has not stored."""
-    record = context.instance.get_run_record_by_id(context.run.run_id)
+    """Seconds from the run's creation to its start; None for a run that never stood in the queue, as a terminal's."""
+    run_id, queued = context.run.run_id, dg.DagsterEventType.PIPELINE_ENQUEUED
+    if not context.instance.get_records_for_run(run_id, of_type=queued, limit=1).records:
+        return None
+    record = context.instance.get_run_record_by_id(run_id)
     if record is None or record.start_time is None:
         return None
     return max(0.0, record.start_time - record.create_timestamp.timestamp())

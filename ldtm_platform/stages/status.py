@@ -15,6 +15,8 @@ NAMED = 8
 
 # Of these each ticker tells what failed.
 _TOLD_BY_TICKER = ("bars", "hourly bars", "features")
+# No command reads news: the schedule does, and the next time is as good as now.
+_ASKED_AGAIN = ("news",)
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,9 @@ def platform_status(
     notes = [str(row["last_training_message"]) for row in without_model.filter(skipped & ~delisted).rows(named=True)]
     notes += [f"{row['ticker']}: {row['message']}" for row in frame.filter(delisted).rows(named=True)]
     notes += _defects(engine, tickers)
+    notes += [
+        f"{stage}: the last run failed; the next one asks again" for stage in _failures(costs) if stage in _ASKED_AGAIN
+    ]
     return Status(session, stages, costs, tuple(problems), tuple(notes))
 
 
@@ -161,9 +166,14 @@ def _replayed(sessions: Sequence[date], what: str) -> list[Problem]:
 
 def _failed(costs: pl.DataFrame) -> list[Problem]:
     """Stages whose newest run failed as a whole."""
-    failed = costs.filter((pl.col("status") == "failed") & ~pl.col("stage").is_in(_TOLD_BY_TICKER))["stage"].to_list()
     mends = {"training": "ldtm train --all"}
+    told = (*_TOLD_BY_TICKER, *_ASKED_AGAIN)
+    failed = [stage for stage in _failures(costs) if stage not in told]
     return [Problem(f"{stage}: the last run failed", mends.get(stage, "ldtm pipeline")) for stage in failed]
+
+
+def _failures(costs: pl.DataFrame) -> list[str]:
+    return costs.filter(pl.col("status") == "failed")["stage"].to_list()
 
 
 def _overdue(engine: sa.Engine) -> list[Problem]:
