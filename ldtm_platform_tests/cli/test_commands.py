@@ -17,7 +17,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "features": ("features", "--json"),
     "train": ("train", "--all", "--parallel", "1", "--through", "2024-05-31"),
     "infer": ("infer", "--ticker", "nvda", "--session", "2024-07-29"),
-    "infer group": ("infer", "--group", "mega_cap", "--session", "2024-07-29", "--json"),
+    "infer group": ("infer", "--group", "mega_cap", "--parallel", "16", "--session", "2024-07-29", "--json"),
     "snapshots": ("snapshots", "--session", "2024-07-29"),
     "pipeline": ("pipeline", "--from", "2024-07-30", "--to", "2024-07-31"),
     "fillback": ("fillback",),
