@@ -14,6 +14,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 
 from ldtm_platform.definitions import defs
+from ldtm_platform.defs.measuring import seconds_queued
 from ldtm_platform.gpu import Card
 from ldtm_platform.stack.orphans import PROCESS_TAG, report_orphans, this_process
 from ldtm_platform.stack.slots import apply_slots, trainings_ahead, wait_for_slot
@@ -21,15 +22,21 @@ from ldtm_platform.stack.slots import apply_slots, trainings_ahead, wait_for_slo
 ONE, TWO = [Card("a", 600)], [Card("a", 1200)]
 
 
-def queued(instance: dg.DagsterInstance, job: str = "train_tickers", op: str = "train") -> str:
-    """A run of tickers that stands in the queue."""
+def made(instance: dg.DagsterInstance, job: str = "train_tickers", op: str = "train") -> dg.DagsterRun:
+    """A run of tickers."""
     location = ManagedGrpcPythonEnvCodeLocationOrigin(LoadableTargetOrigin(module_name="ldtm_platform.definitions"))
     return instance.create_run_for_job(
         defs.resolve_job_def(job),
         run_config={"ops": {op: {"config": {"tickers": ["AMGN"]}}}},
-        status=dg.DagsterRunStatus.QUEUED,
         remote_job_origin=RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), job),
-    ).run_id
+    )
+
+
+def queued(instance: dg.DagsterInstance, *of: str) -> str:
+    """A run that stands in the queue, as the queue's coordinator puts it there."""
+    run = made(instance, *of)
+    instance.report_dagster_event(dg.DagsterEvent.job_enqueue(run), run_id=run.run_id)
+    return run.run_id
 
 
 def begun(instance: dg.DagsterInstance, run_id: str, **tags: str) -> str:
@@ -49,13 +56,15 @@ def test_trainings_beyond_the_limit_stay_queued_until_one_ends_is_cancelled_or_i
         return [run.run_id for run in daemon._get_runs_to_dequeue(instance, config, None)]
 
     apply_slots(instance, TWO)
-    first, second, third, fourth, _last = (queued(instance) for _ in range(5))
+    first, second, third, _last = (queued(instance) for _ in range(4))
     assert next_ones() == [first, second]
     begun(instance, first)
     # What a terminal executes never stood in the queue, and takes a slot all the same.
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as terminal:
-        begun(instance, second, **{PROCESS_TAG: this_process(terminal.pid)})
+        terminals = begun(instance, made(instance).run_id, **{PROCESS_TAG: this_process(terminal.pid)})
         assert next_ones() == []
+        assert seconds_queued(instance, first) is not None
+        assert seconds_queued(instance, terminals) is None
         features = queued(instance, "engineer_tickers", "engineer_features")
         assert next_ones() == [features]
         instance.delete_run(features)
@@ -63,18 +72,18 @@ def test_trainings_beyond_the_limit_stay_queued_until_one_ends_is_cancelled_or_i
         run = instance.get_run_by_id(first)
         assert run is not None
         instance.report_run_canceled(run)
-        assert next_ones() == [third]
-        begun(instance, third)
+        assert next_ones() == [second]
+        begun(instance, second)
         assert report_orphans(instance, of_daemon=False) == []
         assert next_ones() == []
         terminal.kill()
-    assert report_orphans(instance, of_daemon=False) == [second]
-    assert next_ones() == [fourth]
+    assert report_orphans(instance, of_daemon=False) == [terminals]
+    assert next_ones() == [third]
 
 
 def test_a_terminals_training_waits_for_those_before_it_and_says_so(instance: dg.DagsterInstance) -> None:
     here = {PROCESS_TAG: this_process()}
-    first, second = (begun(instance, queued(instance), **here) for _ in range(2))
+    first, second = (begun(instance, made(instance).run_id, **here) for _ in range(2))
     assert trainings_ahead(instance, first) == []
     assert trainings_ahead(instance, second) == [first]
     said: list[str] = []
