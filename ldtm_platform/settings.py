@@ -15,8 +15,6 @@ from ldtm_platform.universe import DEFAULT_UNIVERSE
 
 NEWS_FEEDS = ("yahoo", "nasdaq", "google", "alpaca", "sample")
 SOURCES = ("folder", "alpaca", "yahoo", "yfinance", "sample", "simulated")
-# What our own processes tell each other, and the profile, which is applied before there are settings.
-_OURS = ("LDTM_PROFILE", "LDTM_APPLIED_PROFILE", "LDTM_DATABASE_URL", "LDTM_READER_URL", "LDTM_DAGSTER_URL")
 
 
 class Settings(BaseSettings):
@@ -226,14 +224,3 @@ SETTINGS = tuple(variable(name) for name in Settings.model_fields)
 def load_settings() -> Settings:
     """The settings of this process. Raises pydantic.ValidationError naming each bad value."""
     return Settings()
-
-
-def unknown_variables() -> list[str]:
-    """Variables of the environment and of `.env` that look like settings and are none: most are misspelt."""
-    there = set(os.environ)
-    if Path(".env").is_file():
-        from dotenv import dotenv_values
-
-        there |= dotenv_values(".env").keys()
-    ours = {name for name in map(str.upper, there) if name.startswith("LDTM_")}
-    return sorted(ours.difference(SETTINGS, _OURS))

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from ldtm_platform.settings import Settings, load_settings, unknown_variables
+from ldtm_platform.settings import Settings, load_settings
+from ldtm_platform.unknown_settings import unbuilt_variables, unknown_variables
 
 SECRET = "hunter2-very-secret"
 
@@ -44,6 +45,27 @@ def test_a_variable_that_is_no_setting_is_known(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("LDTM_EPOCH", "3")
     (tmp_path / ".env").write_text("LDTM_SOURCES=sample\nLDTM_SEED=1\nOTHERS=ignored\n")
     assert unknown_variables() == ["LDTM_EPOCH", "LDTM_SOURCES"]
+
+
+def test_a_letter_off_a_shared_name_is_told_and_other_programs_variables_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    others = "DB_URL DB_TYPE DB_PASS DB_PASSWD DB_USERNAME DB_HOSTS DB_HOSTNAME DB_DATABASE DB_CONNECTION DB_POOL_SIZE"
+    for name in (*others.split(), "LLM_MODELS", "LLM_API_BASE", "LLM_MODEL_NAME", "LLM_PROVIDER", "DB_USER"):
+        monkeypatch.setenv(name, "theirs")
+    assert unknown_variables() == []
+    for name in ("DB_PASWORD", "DB_USR", "LLM_BASEURL"):
+        monkeypatch.setenv(name, "ours")
+    # DB_USER is set itself: then the other is somebody else's.
+    assert unknown_variables() == ["DB_PASWORD", "LLM_BASEURL"]
+
+
+def test_what_is_set_for_the_blob_export_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_BLOB_CONN_STR", "")
+    monkeypatch.setenv("AZURE_CLIENT_ID", "theirs")
+    assert unbuilt_variables() == []
+    monkeypatch.setenv("AZURE_BLOB_CONN_STR", SECRET)
+    assert unbuilt_variables() == ["AZURE_BLOB_CONN_STR"]
 
 
 def test_a_dotenv_file_sets_what_the_environment_does_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from pydantic_core import ErrorDetails
 from ldtm_platform.cli import ask, lifecycle, looking, models, pipeline, signal
 from ldtm_platform.cli.tables import say
 from ldtm_platform.profiles import PROFILES, apply_profile
-from ldtm_platform.settings import SETTINGS, unknown_variables, variable
+from ldtm_platform.settings import SETTINGS, variable
+from ldtm_platform.unknown_settings import unbuilt_variables, unknown_variables
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__)
 for group in (lifecycle, pipeline, models, looking, signal, ask):
@@ -31,6 +32,8 @@ def options(
     """Train, serve and honestly score one forecaster per stock ticker."""
     for name in unknown_variables():
         say(_unknown(name))
+    for name in unbuilt_variables()[:1]:
+        say(f"ldtm: {name} is set, but the blob export is not part of this version")
     if profile is None:
         return
     if profile not in PROFILES:

@@ -14,6 +14,10 @@ GroupOption = Annotated[str | None, typer.Option("--group", help="A group of the
 AllOption = Annotated[bool, typer.Option("--all", help="Every ticker of the universe")]
 EpochsOption = Annotated[int | None, typer.Option(min=1, help="The most epochs a ticker trains")]
 ParallelOption = Annotated[int | None, typer.Option(min=1, help="Training processes on a CPU")]
+TogetherOption = Annotated[
+    int | None,
+    typer.Option("--parallel", min=1, help="Changes nothing: all tickers are forecast in one batch"),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else")]
 SessionOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A session; the newest by default")]
 

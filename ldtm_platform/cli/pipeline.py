@@ -16,6 +16,7 @@ from ldtm_platform.cli.choosing import (
     ParallelOption,
     SessionOption,
     TickerOption,
+    TogetherOption,
     chosen_session,
     chosen_tickers,
 )
@@ -67,6 +68,7 @@ def infer(
     group: GroupOption = None,
     all_: AllOption = False,
     session: SessionOption = None,
+    _parallel: TogetherOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Forecast tickers as of a session and print each forecast as JSON."""

@@ -58,9 +58,13 @@ class Workbench:
         say_lines: bool = True,
     ) -> RunReport:
         """Execute a job here and now; its progress goes to the terminal, its events to the instance."""
+        from ldtm_platform.gpu import read_cards
         from ldtm_platform.resources.progress import TerminalProgress
         from ldtm_platform.stack.orphans import PROCESS_TAG, this_process
+        from ldtm_platform.stack.slots import apply_slots
 
+        # The platform may never have been up, and a run that the queue starts beside this one looks at the limit.
+        apply_slots(self.instance, read_cards())
         result = self._defs.resolve_job_def(job).execute_in_process(
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}, **(config or {})},
             instance=self.instance,

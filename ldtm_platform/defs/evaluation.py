@@ -46,13 +46,17 @@ def ldtm_snapshot_actuals(context: dg.AssetExecutionContext, database: Database,
 
 
 @dg.asset(deps=[ldtm_snapshot_actuals], group_name="evaluation", kinds={"postgres", "sql"}, owners=OWNERS)
-def ldtm_accuracy_30d(context: dg.AssetExecutionContext, database: Database) -> dg.MaterializeResult[None]:
+def ldtm_accuracy_30d(
+    context: dg.AssetExecutionContext, database: Database, progress: Progress
+) -> dg.MaterializeResult[None]:
     """The accuracy view of the last 30 calendar days of snapshots, and every model's error beside "tomorrow is today".
 
     Thirty days cannot show skill: the best of 103 coins is right on 73 % of them.
     """
     engine = database.engine()
-    accuracy, skill = reads.accuracy_30d(engine), reads.prediction_skill(engine)
+    with measured_stage(context, database, progress, "accuracy", 1) as stage:
+        accuracy, skill = reads.accuracy_30d(engine), reads.prediction_skill(engine)
+        stage.advance()
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": accuracy.height,

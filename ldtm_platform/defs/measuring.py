@@ -28,13 +28,17 @@ def measured_stage(
         status = "success"
     finally:
         with database.engine().begin() as connection:
-            facts = {"stage": name, "status": status, "units": total, "dagster_run_id": context.run.run_id}
-            writes.record_stage_cost(connection, {**facts, "queue_sec": _queued(context), **asdict(cost)})
+            run_id = context.run.run_id
+            facts = {"stage": name, "status": status, "units": total, "dagster_run_id": run_id}
+            queued = seconds_queued(context.instance, run_id)
+            writes.record_stage_cost(connection, {**facts, "queue_sec": queued, **asdict(cost)})
 
 
-def _queued(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> float | None:
-    """Seconds from the run's creation to its start; None for a run that Dagster has not stored."""
-    record = context.instance.get_run_record_by_id(context.run.run_id)
+def seconds_queued(instance: dg.DagsterInstance, run_id: str) -> float | None:
+    """Seconds from the run's creation to its start; None for a run that never stood in the queue, as a terminal's."""
+    if not instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.PIPELINE_ENQUEUED, limit=1).records:
+        return None
+    record = instance.get_run_record_by_id(run_id)
     if record is None or record.start_time is None:
         return None
     return max(0.0, record.start_time - record.create_timestamp.timestamp())

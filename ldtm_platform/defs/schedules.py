@@ -16,6 +16,7 @@ from ldtm_platform.defs.reporting import range_tags
 from ldtm_platform.resources.database import Database
 from ldtm_platform.sessions import NEW_YORK, is_session
 from ldtm_platform.settings import load_settings
+from ldtm_platform.stages.evening import evening_of
 from ldtm_platform.warehouse import reads
 
 # Every schedule keeps New York's time and runs from the start.
@@ -101,13 +102,19 @@ def weekday_evenings_for_late_bars(context: dg.ScheduleEvaluationContext, databa
     job=jobs.daily_inference,
 )
 def weekday_evenings_for_late_forecasts(context: dg.ScheduleEvaluationContext, database: Database) -> Request:
-    """Until 21:50 on trading days: forecast the day's session again for tickers whose bars came late."""
+    """Until 21:50 on trading days: forecast the day's session again for tickers whose bars came late.
+
+    A run that died before the day's confidence and signal were stored is made up for as well.
+    """
 
     def request(session: date) -> Request:
         ready = (pl.col("last_feature") == session) & pl.col("trained_through").is_not_null()
         late = _universe(database).filter(ready & pl.col("last_snapshot").ne_missing(session))
-        if late.is_empty():
-            return dg.SkipReason(f"every ticker that can be forecast has its forecast of {session}")
+        if late.is_empty() and evening_of(database.engine(), session).is_complete:
+            return dg.SkipReason(
+                f"every ticker that can be forecast has its forecast of {session} and confidence in it, "
+                "and the session its TQQQ signal, where it can have one"
+            )
         return dg.RunRequest(partition_key=session.isoformat())
 
     return _on_sessions(context.scheduled_execution_time, request)

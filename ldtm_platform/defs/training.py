@@ -11,12 +11,13 @@ from ldtm_platform.defs.measuring import measured_stage
 from ldtm_platform.defs.partitions import TICKERS
 from ldtm_platform.defs.reporting import NOTHING, OWNERS, announce, report_tickers, reported, table_metadata
 from ldtm_platform.fleet.progress import FleetProgress
+from ldtm_platform.gpu import read_cards
 from ldtm_platform.importing import heavy_imports
 from ldtm_platform.resources.database import Database
 from ldtm_platform.resources.model_store import ModelStore
 from ldtm_platform.resources.progress import Pace, Progress, Stage
 from ldtm_platform.settings import load_settings
-from ldtm_platform.stack.slots import GPU_POOL
+from ldtm_platform.stack.slots import GPU_POOL, wait_for_slot
 from ldtm_platform.warehouse import reads
 from ldtm_platform.warehouse.provenance import provenance
 
@@ -85,12 +86,17 @@ def _train(
 ) -> None:
     # Imports torch, which loading the definitions must not wait for.
     with heavy_imports():
-        from ldtm_platform.fleet.device import DeviceRefused
+        from ldtm_platform.fleet.device import DeviceRefused, is_cuda
         from ldtm_platform.fleet.native.choice import KernelRefused
         from ldtm_platform.stages.training import TrainingPlan, train_tickers
 
     settings = load_settings()
     plan = TrainingPlan.of(settings, epochs=config.epochs, workers=config.workers, through=config.through)
+    # What a training may take of a card is reckoned from the others' slots.
+    if is_cuda(plan.device):
+        with progress.stage(context.log, "slot", 1) as waiting:
+            wait_for_slot(context.instance, context.run.run_id, read_cards(), waiting.note)
+            waiting.advance()
     with measured_stage(context, database, progress, "training", len(tickers)) as stage:
         outcomes = train_tickers(
             database.engine(),

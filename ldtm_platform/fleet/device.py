@@ -11,6 +11,11 @@ class DeviceRefused(ValueError):
     """The device cannot be used; the message says which can."""
 
 
+def is_cuda(name: str) -> bool:
+    """Whether a device's name means a card here; none is taken yet, nor looked for where one is named."""
+    return torch.cuda.is_available() if name == "auto" else name.startswith("cuda")
+
+
 def resolve_device(name: str) -> torch.device:
     """The device of a name: auto (CUDA where there is one, else CPU), cpu, cuda or cuda:N. Raises DeviceRefused.
 
@@ -18,7 +23,7 @@ def resolve_device(name: str) -> torch.device:
     card with most free memory, the same for as long as the process lives.
     """
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
+        name = "cuda" if is_cuda(name) else "cpu"
     if name == "cpu":
         return torch.device(name)
     kind, _, index = name.partition(":")

@@ -15,9 +15,9 @@ PROCESS_TAG = ".dagster/ldtm_process"
 IN_FLIGHT = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING]
 
 
-def this_process() -> str:
-    """This process by number and start time: a number alone is reused."""
-    return _identity(psutil.Process())
+def this_process(pid: int | None = None) -> str:
+    """This process, or another, by number and start time: a number alone is reused."""
+    return _identity(psutil.Process(pid))
 
 
 def report_orphans(instance: dg.DagsterInstance, *, of_daemon: bool) -> list[str]:

@@ -80,6 +80,11 @@ def signal_sessions(engine: sa.Engine, sessions: Sequence[date], *, cost_bp: flo
         yield SignalledSession(session, "stored", document["exposure"])
 
 
+def lacks_signal(engine: sa.Engine, session: date) -> bool:
+    """Whether a session has no signal and could have one."""
+    return reads.tqqq_signal(engine, session).is_empty() and not _missing(read_market(engine, session), session)
+
+
 def shown_signal(
     engine: sa.Engine, session: date | None = None, *, listed: pl.DataFrame | None = None
 ) -> ShownSignal | None:

@@ -8,12 +8,15 @@ import polars as pl
 import sqlalchemy as sa
 
 from ldtm_platform.sessions import sessions_between
+from ldtm_platform.stages.evening import earlier_holes, evening_of
 from ldtm_platform.warehouse import reads, repairs
 
 NAMED = 8
 
 # Of these each ticker tells what failed.
 _TOLD_BY_TICKER = ("bars", "hourly bars", "features")
+# No command reads news: the schedule does, and the next time is as good as now.
+_ASKED_AGAIN = ("news",)
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ def platform_status(
         pl.col("trained_through").is_not_null() & pl.col("last_snapshot").ne_missing(session) & ~halted & ~delisted
     )
     costs = reads.stage_costs(engine).drop("id")
+    forecast = reads.forecast_sessions(engine)
     late = bars_late.filter(pl.col("state").is_null() | (pl.col("state") == "ok"))
     problems = [
         *_each(frame.filter(pl.col("state").is_not_null() & (pl.col("state") != "ok") & ~delisted)),
@@ -71,7 +75,9 @@ def platform_status(
         *_named(features_late, "features behind their bars", "ldtm features"),
         *_named(without_model.filter(~skipped & ~delisted), "not trained", "ldtm train"),
         *_named(unpredicted, f"no forecast of {session}", "ldtm pipeline"),
-        *_holes(reads.forecast_sessions(engine)),
+        *_unfinished(engine, session),
+        *_holes(forecast),
+        *_earlier(engine, forecast, session),
         *_overdue(engine),
         *_failed(costs),
     ]
@@ -87,6 +93,9 @@ def platform_status(
     notes = [str(row["last_training_message"]) for row in without_model.filter(skipped & ~delisted).rows(named=True)]
     notes += [f"{row['ticker']}: {row['message']}" for row in frame.filter(delisted).rows(named=True)]
     notes += _defects(engine, tickers)
+    notes += [
+        f"{stage}: the last run failed; the next one asks again" for stage in _failures(costs) if stage in _ASKED_AGAIN
+    ]
     return Status(session, stages, costs, tuple(problems), tuple(notes))
 
 
@@ -124,17 +133,47 @@ def _holes(forecast: Sequence[date]) -> list[Problem]:
     if not forecast:
         return []
     holes = sorted(set(sessions_between(forecast[0], forecast[-1])) - set(forecast))
-    if not holes:
+    return _replayed(holes, "have no forecasts")
+
+
+def _unfinished(engine: sa.Engine, session: date) -> list[Problem]:
+    """What the newest session lacks after its forecasts."""
+    evening = evening_of(engine, session)
+    unscored = pl.DataFrame({"ticker": evening.unscored}, schema={"ticker": pl.String})
+    signal = [Problem(f"no TQQQ signal of {session}", "ldtm pipeline")] if evening.unsignalled else []
+    return [*_named(unscored, f"no confidence in the forecast of {session}", "ldtm pipeline"), *signal]
+
+
+def _earlier(engine: sa.Engine, forecast: Sequence[date], session: date) -> list[Problem]:
+    """Earlier sessions whose evening ended after the forecasts."""
+    holes = earlier_holes(engine, forecast, session)
+    return [
+        *_replayed(holes.unscored, "have forecasts without confidence"),
+        *_replayed(holes.unsignalled, "have no TQQQ signal"),
+    ]
+
+
+def _replayed(sessions: Sequence[date], what: str) -> list[Problem]:
+    if not sessions:
         return []
-    what = f"{len(holes)} sessions between {holes[0]} and {holes[-1]} have no forecasts"
-    return [Problem(what, f"ldtm pipeline --from {holes[0]} --to {holes[-1]}")]
+    first, last = sessions[0], sessions[-1]
+    return [
+        Problem(
+            f"{len(sessions)} sessions between {first} and {last} {what}", f"ldtm pipeline --from {first} --to {last}"
+        )
+    ]
 
 
 def _failed(costs: pl.DataFrame) -> list[Problem]:
     """Stages whose newest run failed as a whole."""
-    failed = costs.filter((pl.col("status") == "failed") & ~pl.col("stage").is_in(_TOLD_BY_TICKER))["stage"].to_list()
     mends = {"training": "ldtm train --all"}
+    told = (*_TOLD_BY_TICKER, *_ASKED_AGAIN)
+    failed = [stage for stage in _failures(costs) if stage not in told]
     return [Problem(f"{stage}: the last run failed", mends.get(stage, "ldtm pipeline")) for stage in failed]
+
+
+def _failures(costs: pl.DataFrame) -> list[str]:
+    return costs.filter(pl.col("status") == "failed")["stage"].to_list()
 
 
 def _overdue(engine: sa.Engine) -> list[Problem]:

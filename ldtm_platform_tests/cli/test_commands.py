@@ -17,9 +17,11 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "features": ("features", "--json"),
     "train": ("train", "--all", "--parallel", "1", "--through", "2024-05-31"),
     "infer": ("infer", "--ticker", "nvda", "--session", "2024-07-29"),
-    "infer group": ("infer", "--group", "mega_cap", "--session", "2024-07-29", "--json"),
+    "infer group": ("infer", "--group", "mega_cap", "--parallel", "16", "--session", "2024-07-29", "--json"),
     "snapshots": ("snapshots", "--session", "2024-07-29"),
     "pipeline": ("pipeline", "--from", "2024-07-30", "--to", "2024-07-31"),
+    "unfinished status": ("status", "--json"),
+    "mend": ("pipeline", "--from", "2024-07-29", "--to", "2024-07-29"),
     "fillback": ("fillback",),
     "both": ("both", "--ticker", "AMGN", "--epochs", "1", "--json"),
     "cards": ("cards", "--json"),
@@ -27,6 +29,10 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "rollback": ("rollback", "--ticker", "amgn"),
     "rollback too far": ("rollback", "--ticker", "AMGN"),
 }
+
+
+# What ends with another code than 0.
+REFUSING = ("empty status", "unfinished status", "rollback too far")
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ def story() -> Iterator[Story]:
         yield Story(home, {name: home.ldtm(*command) for name, command in COMMANDS.items()})
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in ("empty status", "rollback too far")])
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in REFUSING])
 def test_the_command_succeeds(story: Story, name: str) -> None:
     said = story.said[name]
     assert said.code == 0, said.err
@@ -98,7 +104,8 @@ def test_the_seeds_lines_of_snapshots_and_fill_back(story: Story) -> None:
     assert "[snapshot_writer] Wrote 3 snapshots for 2024-07-31" in pipeline
     # 2024-07-29's two and 2024-07-30's three next-day targets are due.
     assert "[snapshot_fillback] Updated 5 rows" in pipeline
-    assert "[snapshot_fillback] Updated 0 rows" in story.said["fillback"].out
+    # AMGN's of 2024-07-29 came with what mended that session.
+    assert "[snapshot_fillback] Updated 1 rows" in story.said["fillback"].out
 
 
 def test_both_trains_and_forecasts(story: Story) -> None:
@@ -114,6 +121,14 @@ def test_cards_carry_losses_and_skill(story: Story) -> None:
     assert {"next_day", "next_monday", "one_month", "total"} <= set(json.loads(cards["NVDA"]["skill"])["test"])
     assert cards["ARM"]["last_training_status"] == "skipped"
     assert "120 feature rows" in cards["ARM"]["last_training_message"]
+
+
+def test_status_names_the_session_whose_snapshots_were_written_and_nothing_after_them(story: Story) -> None:
+    said = story.said["unfinished status"]
+    assert said.code == 1
+    (problem,) = said.json()["problems"]
+    assert problem["what"] == "1 sessions between 2024-07-29 and 2024-07-29 have forecasts without confidence"
+    assert problem["mend"] == " ".join(["ldtm", *COMMANDS["mend"]])
 
 
 def test_status_is_clean_at_the_end_and_notes_what_needs_time(story: Story) -> None:

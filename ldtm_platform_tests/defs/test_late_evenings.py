@@ -12,6 +12,8 @@ from ldtm_platform.defs import schedules
 from ldtm_platform.postgres.server import Connection
 from ldtm_platform.resources.database import Database
 from ldtm_platform.sessions import NEW_YORK
+from ldtm_platform.stages.status import Problem, platform_status
+from ldtm_platform.strategy.summary import FUNDS
 from ldtm_platform_tests.defs.bench import Bench, bench
 
 SESSION = date(2024, 7, 31)
@@ -58,9 +60,44 @@ def test_a_ticker_whose_bar_came_late_is_forecast_and_then_nothing_more_is_asked
     assert isinstance(request, dg.RunRequest)
     assert request.partition_key == SESSION.isoformat()
     assert fleet.run("daily_inference", partition=request.partition_key).success
-    done = tick(fleet, schedules.weekday_evenings_for_late_forecasts)
+    # Without bars of the funds the session can have no signal, and none is asked for.
+    assert_nothing_is_asked(fleet)
+
+
+def assert_nothing_is_asked(ready: Bench) -> None:
+    done = tick(ready, schedules.weekday_evenings_for_late_forecasts)
     assert isinstance(done, dg.SkipReason)
-    assert done.skip_message == "every ticker that can be forecast has its forecast of 2024-07-31"
+    assert str(done.skip_message).startswith("every ticker that can be forecast has its forecast of 2024-07-31 and")
+
+
+def test_what_a_run_that_died_left_undone_is_told_and_asked_for_again(fleet: Bench) -> None:
+    for job in ("market_data_ingest", "feature_engineering", "full_retrain"):
+        assert fleet.on_range(job, "AMGN", "AMGN").success
+    for fund in FUNDS:
+        assert fleet.run("market_data_ingest", partition=fund).success
+    day = SESSION.isoformat()
+    assert fleet.run("daily_inference", partition=day).success
+    assert_nothing_is_asked(fleet)
+    tickers = ("AMGN", *FUNDS)
+    complete = platform_status(fleet.engine, tickers, SESSION).problems
+    left = {
+        "ldtm_confidence": f"1 tickers: no confidence in the forecast of {day}: AMGN",
+        "tqqq_signals": f"no TQQQ signal of {day}",
+    }
+    for table, what in left.items():
+        with fleet.engine.begin() as connection:
+            stored = connection.execute(sa.text(f"DELETE FROM {table}")).rowcount
+        assert set(platform_status(fleet.engine, tickers, SESSION).problems) == {
+            *complete,
+            Problem(what, "ldtm pipeline"),
+        }
+        request = tick(fleet, schedules.weekday_evenings_for_late_forecasts)
+        assert isinstance(request, dg.RunRequest)
+        assert fleet.run("daily_inference", partition=request.partition_key).success
+        with fleet.engine.connect() as connection:
+            assert connection.execute(sa.text(f"SELECT count(*) FROM {table}")).scalar_one() == stored > 0
+        assert_nothing_is_asked(fleet)
+    assert platform_status(fleet.engine, tickers, SESSION).problems == complete
 
 
 def test_a_delisted_ticker_is_not_late(fleet: Bench) -> None:

@@ -1,6 +1,7 @@
 """The asset of headlines: what it reports, and when it fails."""
 
 from collections.abc import Sequence
+from datetime import date
 
 import dagster as dg
 import pytest
@@ -9,7 +10,10 @@ import sqlalchemy as sa
 from ldtm_platform.defs.news import news_headlines
 from ldtm_platform.resources.database import Database
 from ldtm_platform.resources.news import News
+from ldtm_platform.resources.progress import Progress
 from ldtm_platform.sources.feeds import NewsFeed, RssFeed
+from ldtm_platform.stages.status import platform_status
+from ldtm_platform.warehouse import reads
 from ldtm_platform_tests.sources.test_headlines import feed, item
 from ldtm_platform_tests.sources.vendor_server import QUICK, Reply, serving
 
@@ -24,7 +28,7 @@ class FakeNews(News):
 
 
 def run(news: News) -> dg.ExecuteInProcessResult:
-    resources = {"database": Database(), "news": news}
+    resources = {"database": Database(), "news": news, "progress": Progress()}
     with dg.DagsterInstance.ephemeral() as instance:
         return dg.materialize([news_headlines], resources=resources, instance=instance, raise_on_error=False)
 
@@ -48,11 +52,15 @@ def test_headlines_are_stored_and_failed_feeds_are_named_in_the_metadata(databas
     assert isinstance(told["failed"], dict)
     assert list(told["failed"]) == ["AAPL at test"]
     engine = sa.create_engine(database, poolclass=sa.NullPool)
+    assert reads.stage_costs(engine).select("stage", "status").rows() == [("news", "success")]
     with engine.connect() as connection:
         assert connection.execute(sa.text("SELECT count(DISTINCT ticker) FROM news_headlines")).scalar_one() == 102
 
 
-def test_a_run_that_can_read_nothing_fails() -> None:
+def test_a_run_that_can_read_nothing_fails_and_status_says_that_the_next_one_asks_again(database: str) -> None:
     with serving(lambda _: Reply(body=b"<html>Sorry</html>")) as server:
         assert not run(FakeNews(url=server.url)).success
+    status = platform_status(sa.create_engine(database, poolclass=sa.NullPool), ["AAPL"], date(2024, 7, 31))
+    assert status.notes == ("news: the last run failed; the next one asks again",)
+    assert not [problem for problem in status.problems if "news" in problem.what]
     assert not run(News()).success

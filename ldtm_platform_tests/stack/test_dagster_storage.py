@@ -4,7 +4,6 @@ import logging
 import os
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -13,9 +12,8 @@ import sqlalchemy as sa
 from ldtm_platform.defs.reporting import range_tags
 from ldtm_platform.postgres.server import Connection
 from ldtm_platform.stack.dagster_storage import PlansInBatches
-from ldtm_platform.stack.database import DAGSTER_DRIVER
 from ldtm_platform.stack.session import instance_config
-from ldtm_platform_tests.scratch import DRIVER, scratch_database
+from ldtm_platform_tests.scratch import DRIVER
 
 LETTERS = dg.StaticPartitionsDefinition([f"{n:03}" for n in range(150)])
 
@@ -35,26 +33,6 @@ def admin(server: Connection) -> Iterator[sa.Engine]:
     engine = sa.create_engine(server.url("postgres", driver=DRIVER), isolation_level="AUTOCOMMIT")
     yield engine
     engine.dispose()
-
-
-@pytest.fixture
-def database(server: Connection) -> Iterator[str]:
-    """The name of an empty database."""
-    with scratch_database(server, "template1") as url:
-        yield sa.make_url(url).database or ""
-
-
-@pytest.fixture
-def instance(
-    server: Connection, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[dg.DagsterInstance]:
-    """An instance from the file that the platform's homes get."""
-    (tmp_path / "dagster.yaml").write_text(instance_config())
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
-    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "100")
-    monkeypatch.setenv("LDTM_DAGSTER_URL", server.url(database, driver=DAGSTER_DRIVER))
-    with dg.DagsterInstance.get() as made:
-        yield made
 
 
 def planned_run(instance: dg.DagsterInstance) -> dg.DagsterRun:

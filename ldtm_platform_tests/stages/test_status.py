@@ -8,11 +8,15 @@ import sqlalchemy as sa
 
 from ldtm_platform.models.ldtm.family import Ldtm
 from ldtm_platform.models.store import CheckpointStore
+from ldtm_platform.stages.confidence import score_sessions
 from ldtm_platform.stages.predictions import SessionForecaster
+from ldtm_platform.stages.signal import signal_sessions
 from ldtm_platform.stages.snapshots import write_session_snapshots
 from ldtm_platform.stages.status import Problem, platform_status
 from ldtm_platform.universe import load_universe
 from ldtm_platform_tests.stages.fleet import END, bring_up, features, ingest, train
+from ldtm_platform_tests.strategy.market import bars, days
+from ldtm_platform_tests.warehouse.rows import store_bars, store_snapshot
 
 FLEET = ("AMGN", "ARM", "NVDA")
 
@@ -36,6 +40,9 @@ def test_each_stage_that_is_behind_is_named_with_the_command_that_mends_it(engin
     assert problems(engine) == [Problem("2 tickers: no forecast of 2024-07-31: AMGN, NVDA", "ldtm pipeline")]
     SessionForecaster(engine, CheckpointStore(tmp_path), Ldtm()).forecast(END, FLEET)
     write_session_snapshots(engine, END)
+    unscored = "2 tickers: no confidence in the forecast of 2024-07-31: AMGN, NVDA"
+    assert problems(engine) == [Problem(unscored, "ldtm pipeline")]
+    list(score_sessions(engine, [END]))
 
     done = platform_status(engine, FLEET, END)
     assert done.problems == ()
@@ -81,3 +88,36 @@ def test_targets_that_passed_without_a_bar_are_counted(engine: sa.Engine, tmp_pa
     assert Problem("3 targets have passed and are not filled: AMGN", "ldtm ingest --all && ldtm fillback") in problems(
         engine, ("AMGN",)
     )
+
+
+def test_earlier_sessions_without_confidence_or_signal_are_named_until_they_are_replayed(
+    engine: sa.Engine,
+) -> None:
+    sessions = days(40)
+    market = bars(400, index=False)
+    for (fund,), part in market.partition_by("ticker", as_dict=True).items():
+        store_bars(engine, str(fund), dict(part.select("date", "close").rows()))
+    for session in sessions:
+        store_snapshot(engine, "AMGN", 101.0, 102.0, run_date=session, trained_through=sessions[0])
+    in_order = [session for session in sessions if session != sessions[20]]
+    list(score_sessions(engine, in_order))
+    list(signal_sessions(engine, in_order, cost_bp=5.0))
+
+    def told() -> list[Problem]:
+        return [each for each in problems(engine, ("AMGN",), sessions[-1]) if "between" in each.what]
+
+    day = sessions[20]
+    mend = f"ldtm pipeline --from {day} --to {day}"
+    assert told() == [
+        Problem(f"1 sessions between {day} and {day} have forecasts without confidence", mend),
+        Problem(f"1 sessions between {day} and {day} have no TQQQ signal", mend),
+    ]
+    list(score_sessions(engine, [day]))
+    list(signal_sessions(engine, [day], cost_bp=5.0))
+    assert told() == []
+    # A forecast that was made in sample is scored by nobody.
+    store_snapshot(engine, "NVDA", 101.0, 102.0, run_date=day, trained_through=sessions[-1], in_sample=True)
+    assert told() == []
+    # Of recent sessions each forecast is looked at, and not the session only.
+    store_snapshot(engine, "NVDA", 101.0, 102.0, run_date=sessions[-2], trained_through=sessions[0])
+    assert [each.mend for each in told()] == [f"ldtm pipeline --from {sessions[-2]} --to {sessions[-2]}"]

@@ -115,7 +115,8 @@ def _tiles(freshness: pl.DataFrame) -> list[Component]:
 def _problems(problems: tuple[Problem, ...]) -> Component:
     if not problems:
         return html.P(
-            "No bar is late, no target overdue, no ingest, training or other stage failed.", className="section-note"
+            "Nothing is late, overdue or missing, and no ingest, training or other stage failed.",
+            className="section-note",
         )
     listed = [html.Li([f"{each.what} ", html.Code(as_typed(each.mend))]) for each in problems[:12]]
     rest = len(problems) - len(listed)

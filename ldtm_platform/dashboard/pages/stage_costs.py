@@ -13,9 +13,15 @@ _COSTS = (
     column("status", "Status", minWidth=90),
     column("units", "Parts", kind="count", minWidth=80, tip="Tickers or sessions of the run"),
     column("wall_sec", "Seconds", kind="number", minWidth=100),
-    column("queue_sec", "Waited s", kind="number", minWidth=100, tip="From the run's creation to its start"),
+    column(
+        "queue_sec",
+        "Waited s",
+        kind="number",
+        minWidth=100,
+        tip="In the queue; empty for runs that no queue held",
+    ),
     column("cpu_sec", "CPU s", kind="number", minWidth=90, tip="Of the process and its workers"),
-    column("peak_memory_mib", "Peak MiB", kind="count", minWidth=100),
+    column("peak_memory_mib", "Peak MiB", kind="count", minWidth=100, tip="Of the process meanwhile, or of a worker"),
     column("gpu_peak_memory_mib", "GPU MiB", kind="count", minWidth=100),
     column("run", "Run", minWidth=84, pinned="right", maxWidth=90, cellRenderer="RunLink"),
 )
@@ -31,5 +37,5 @@ def stage_costs(costs: pl.DataFrame, ui: str) -> Component:
         run=pl.col("dagster_run_id").str.head(8),
         run_url=pl.lit(f"{ui}/runs/") + pl.col("dagster_run_id"),
     ).with_columns(pl.col("peak_memory_mib", "gpu_peak_memory_mib").round(0))
-    note = "Of each stage, its newest run: time by the clock and of the processors, and the most memory it held."
+    note = "Of each stage, its newest run: time by the clock and of the processors, and the most memory held meanwhile."
     return grids.grid("operations-costs", _COSTS, rows.rows(named=True), title="What each stage cost", note=note)
