@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from ldtm_platform.evaluation.confidence_words import confidence_sentence
 from ldtm_platform.universe import SURVIVORSHIP, load_universe
 from ldtm_platform.warehouse import reads
-from ldtm_platform_tests.dashboard.running import Watched, button
+from ldtm_platform_tests.dashboard.running import DESKTOP, PHONE, Watched, button
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +164,14 @@ def test_what_a_confidence_rests_on_shows_by_mouse_and_keyboard_until_escape_and
     expect(tip).to_have_count(0)
     rows = _downloaded(here, button("grid", "predictions"), tmp_path, "predictions_2026-04-22.csv")
     assert rows[0]["Confidence, day: what it rests on"] == day
-    here = page.open("?tab=accuracy_leaderboard")
+    # On a phone the keyboard scrolls to the score, under a mouse that stays where it is.
+    here.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    here.locator(".ag-row[row-index='0'] [col-id='implied_1m_return_pct']").click()
+    for _ in range(7):
+        here.keyboard.press("ArrowRight")
+    expect(tip).to_have_text(month)
+    here.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})
+    page.open("?tab=accuracy_leaderboard")
     page.settled()
     cell = here.locator(".ag-row[row-index='0'] [col-id='confidence']")
     cell.click()

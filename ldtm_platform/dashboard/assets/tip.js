@@ -1,4 +1,4 @@
-/* What a number rests on (data-rests): beside its cell while the mouse is on either or the cell has the focus, until Escape. */
+/* What a number rests on (data-rests), beside its cell: while the mouse or the focus is on the cell, until Escape. */
 (function () {
   "use strict";
   const GAP = 4;
@@ -7,6 +7,7 @@
   tip.role = "tooltip";
   tip.hidden = true;
   let told = null;
+  let dismissed = null;
 
   const cellOf = (target) => (target.closest ? target.closest(".ag-cell") : null);
   const restsOf = (cell) => cell && cell.querySelector("[data-rests]");
@@ -17,8 +18,9 @@
     tip.hidden = true;
   }
   function tell(cell) {
+    if (cell === told || cell === dismissed) return;
     const rests = restsOf(cell);
-    if (cell === told) return;
+    dismissed = null;
     hide();
     if (!rests) return;
     told = cell;
@@ -26,7 +28,10 @@
     tip.textContent = rests.dataset.rests;
     tip.hidden = false;
     document.body.append(tip);
-    const [at, size] = [cell.getBoundingClientRect(), tip.getBoundingClientRect()];
+    place();
+  }
+  function place() {
+    const [at, size] = [told.getBoundingClientRect(), tip.getBoundingClientRect()];
     const below = at.bottom + GAP + size.height <= innerHeight;
     tip.style.left = Math.max(GAP, Math.min(at.right, innerWidth - GAP) - size.width) + "px";
     tip.style.top = (below ? at.bottom + GAP : at.top - GAP - size.height) + "px";
@@ -35,8 +40,18 @@
   document.addEventListener("focusin", (event) => tell(cellOf(event.target)));
   document.addEventListener("focusout", hide);
   document.addEventListener("mouseover", (event) => {
-    if (!tip.contains(event.target)) tell(cellOf(event.target) || cellOf(document.activeElement));
+    const under = cellOf(event.target);
+    if (!tip.contains(event.target)) tell(restsOf(under) ? under : cellOf(document.activeElement));
   });
-  document.addEventListener("keydown", (event) => event.key === "Escape" && hide());
-  document.addEventListener("scroll", hide, true);
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    dismissed = told;
+    hide();
+  });
+  /* A cell that gets the focus is scrolled into view with it; one that only the mouse was on is left behind. */
+  function moved() {
+    if (told && told === document.activeElement) place();
+    else if (told) tell(cellOf(document.activeElement));
+  }
+  document.addEventListener("scroll", moved, true);
 })();
