@@ -9,6 +9,10 @@ from pathlib import Path
 from ldtm_platform.renames import Rename, RenameError, renames_in
 
 DEFAULT_UNIVERSE = Path(__file__).with_name("universe.toml")
+# Stands wherever past sessions are summed up.
+SURVIVORSHIP = (
+    "Past sessions too are those of today's list of tickers: who has left it since is missing, and survivors flatter."
+)
 
 
 class UniverseError(ValueError):

@@ -160,7 +160,7 @@ def _run_log(chunk: pl.DataFrame) -> pl.DataFrame:
         run_at="generated_at",
         mode=pl.lit("infer"),
         status=pl.lit("success"),
-        duration_sec=pl.lit(0.02),
+        duration_sec=pl.lit(0.00045),
         next_day_close="next_day_close_pred",
         next_monday_close="next_monday_close_pred",
         one_month_close="one_month_close_pred",

@@ -11,7 +11,7 @@ from ldtm_platform.cli.running import FEATURES, INGEST, Workbench
 from ldtm_platform.cli.tables import say, show
 from ldtm_platform.models.persistence import Persistence
 from ldtm_platform.sessions import session_offset
-from ldtm_platform.universe import load_universe
+from ldtm_platform.universe import SURVIVORSHIP, load_universe
 from ldtm_platform.warehouse import reads
 from ldtm_platform.warehouse.provenance import provenance
 
@@ -35,6 +35,7 @@ def build(bench: Workbench) -> None:
     _go_on(bench.run("news", say_lines=False))
     print(f"\nForecasts of {REPLAYED_SESSIONS} sessions, {first} to {last}, each from what was known then:")
     show(skill_table(reads.prediction_skill(bench.engine)), empty="no prediction has matured")
+    print(SURVIVORSHIP)
     if apart := provenance(bench.engine).apart:
         print(f"Not in this table: {', '.join(apart)}. Their prices are simulated, for the TQQQ tab to show something.")
 

@@ -21,12 +21,20 @@ def confidence_sentence(row: Mapping[str, Any]) -> str:
     return f"Confidence {row['score']:.0f} of 100 for {of}, from {counted}: {parts}."
 
 
+def record_words(row: Mapping[str, Any]) -> str:
+    """The record alone, without score and forecast. row: hits to promises as above, or their medians over tickers."""
+    held = "no interval has come to the test"
+    if row["coverage"] is not None:
+        held = f"80 % interval held in {100 * row['coverage']:.0f} % of {row['promises']:.0f}"
+    return ", ".join((_direction(row), _error(row), held))
+
+
 def _direction(row: Mapping[str, Any]) -> str:
     if not row["directions"]:
         return "no direction to compare"
     share = row["hits"] / row["directions"]
     return (
-        f"direction right in {row['hits']} of {row['directions']} ({100 * share:.1f} %; 95 % interval "
+        f"direction right in {row['hits']:.0f} of {row['directions']:.0f} ({100 * share:.1f} %; 95 % interval "
         f"{100 * row['wilson_low']:.0f} to {100 * row['wilson_high']:.0f} %; the commoner direction alone "
         f"{100 * row['base_rate']:.1f} %)"
     )

@@ -32,6 +32,11 @@ def skill(loss: float, persistence_loss: float) -> float | None:
     return 1.0 - ratio if math.isfinite(ratio) else None
 
 
+def persistence_loss(loss: float | None, skill: float | None) -> float | None:
+    """What persistence lost where a model lost `loss` with that skill; None if either is unknown, or the loss is 0."""
+    return None if loss is None or skill is None or skill >= 1 else loss / (1 - skill)
+
+
 def total_loss(losses: Floats) -> float:
     """The seed's total: the sum over the horizons that have a loss; nan if none has."""
     return math.nan if np.isnan(losses).all() else float(np.nansum(losses))

@@ -104,6 +104,7 @@ def _facts(family: NetworkFamily, history: History, seed: int) -> Facts:
 
 def _fitted(family: NetworkFamily, history: History, trained: Trained, seed: int) -> Fitted:
     facts = _facts(family, history, seed)
+    parts = {"train": trained.train, "validation": trained.validation, "test": trained.test}
     manifest = Manifest(
         version=facts.version,
         family=facts.family,
@@ -121,7 +122,8 @@ def _fitted(family: NetworkFamily, history: History, trained: Trained, seed: int
         train_loss=trained.train_loss,
         best_val_loss=trained.best_val_loss,
         test_loss=trained.test.loss,
-        skill={"validation": trained.validation.skill, "test": trained.test.skill},
+        skill={name: part.skill for name, part in parts.items()},
+        windows={name: part.windows for name, part in parts.items()},
         rel_mae=trained.test.rel_mae,
         weights_sha256=sha256(trained.weights),
         device=trained.device,

@@ -17,6 +17,7 @@ class Trained:
     best_epoch: int
     train_loss: float
     best_val_loss: float
+    train: Score
     validation: Score
     test: Score
     device: str

@@ -12,7 +12,7 @@ from ldtm_platform.fleet.native.epochs import KernelEpochs
 from ldtm_platform.fleet.native.kernel import Kernel
 from ldtm_platform.fleet.progress import Watch, unwatched
 from ldtm_platform.fleet.results import Trained, Unfit
-from ldtm_platform.fleet.scoring import score
+from ldtm_platform.fleet.scoring import score, score_of_training
 from ldtm_platform.fleet.stacked.layout import layout_of
 from ldtm_platform.fleet.streams import own_randomness
 from ldtm_platform.models.base import MIN_FEATURE_ROWS, History, HistoryError, TooLittleHistory
@@ -93,6 +93,7 @@ def trained(ticker: str, network: nn.Module, curve: Curve, parts: Parts, *, devi
         best_epoch=curve.best_epoch,
         train_loss=curve.train_loss,
         best_val_loss=curve.validation_loss,
+        train=score_of_training(parts.train, curve.train_loss, next(network.parameters()).device),
         validation=score(network, parts.validation),
         test=score(network, parts.test),
         device=device,

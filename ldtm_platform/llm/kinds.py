@@ -22,7 +22,8 @@ PRICE = Kind("price", 2)
 PERCENT = Kind("percent", 2)
 RATIO = Kind("ratio", 3)
 LOSS = Kind("loss", 5)
-SECONDS = Kind("seconds", 2)
+# A forecast takes less than a millisecond.
+SECONDS = Kind("seconds", 6)
 COUNT = Kind("count", 0)
 SCORE = Kind("score", 1)
 

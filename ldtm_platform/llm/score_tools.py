@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field
 
 from ldtm_platform.llm.arguments import MOST_ROWS, Args, Horizon
-from ldtm_platform.llm.kinds import Count, Ratio, Score
+from ldtm_platform.llm.kinds import Count, Percent, Ratio, Score
 from ldtm_platform.llm.shapes import Result, Row, Simulated
 from ldtm_platform.strategy.summary import FUNDS, is_of_made_up_prices
 from ldtm_platform.warehouse import reads
@@ -53,7 +53,9 @@ class ConfidenceRow(Row):
     wilson_high: Ratio | None
     base_rate: Ratio | None = Field(description="The share of the commoner direction")
     rel_mae: Ratio | None = Field(description="Mean absolute error over persistence's; below 1 is better")
-    coverage: Ratio | None = Field(description="How often the 80 % error interval held")
+    half_width_pct: Percent | None = Field(description="The 80 % error interval: so far on either side of a forecast")
+    coverage: Ratio | None = Field(description="How often such intervals held")
+    promises: Count = Field(description="How many of them have come to the test, on which coverage rests")
     is_simulated: Simulated
 
 
@@ -106,6 +108,7 @@ class _Summary(BaseModel):
 def confidence(engine: sa.Engine, args: ConfidenceArgs) -> Confidence:
     """The confidence of a session's forecasts (the newest scored when none is named), by ticker and horizon."""
     found = provenance(engine).marked(reads.confidence(engine, args.session))
+    found = found.with_columns(half_width_pct=pl.col("half_width") * 100)
     if args.tickers:
         found = found.filter(pl.col("ticker").is_in(list(args.tickers)))
     if args.horizon:

@@ -82,7 +82,10 @@ class SkillRow(Row):
 
 
 class ModelCardRow(Row):
-    """The champion of one ticker: how it was trained, and its skill on the test part of its history."""
+    """The champion of one ticker: how it was trained, its skill on the test part of its history, its latest signal.
+
+    A loss says nothing without persistence's on the same windows, which is no constant.
+    """
 
     ticker: str
     family: str | None
@@ -90,16 +93,27 @@ class ModelCardRow(Row):
     trained_through: date | None
     epochs_run: Count | None
     best_epoch: Count | None
-    trained_rows: Count | None
+    trained_rows: Count | None = Field(description="Feature rows of the whole history, of which the parts are windows")
+    train_windows: Count | None = Field(description="Windows of the training part that any head was trained on")
     device: str | None
     train_loss: Loss | None
+    persistence_train_loss: Loss | None
     best_val_loss: Loss | None
+    persistence_val_loss: Loss | None
     test_loss: Loss | None
+    persistence_test_loss: Loss | None
     test_skill_next_day: Ratio | None
+    test_windows_next_day: Count | None = Field(description="On how many windows that skill was measured")
     test_skill_next_monday: Ratio | None
+    test_windows_next_monday: Count | None
     test_skill_one_month: Ratio | None
+    test_windows_one_month: Count | None
     test_skill_total: Ratio | None
-    inference_sec: Seconds | None
+    test_windows_total: Count | None
+    inference_sec: Seconds | None = Field(description="The ticker's share of the last call, which is for all tickers")
+    signal_run_date: date | None = Field(description="The session of its newest forecast")
+    implied_1m_return_pct: Percent | None = Field(description="Of that forecast: the month's close over the next day's")
+    bucket: Bucket | None
     last_training_status: str | None
     last_training_message: str | None
     is_simulated: Simulated

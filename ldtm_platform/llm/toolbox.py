@@ -54,7 +54,7 @@ TOOLS: tuple[Tool[Any], ...] = (
     ),
     Tool(
         "model_cards",
-        "How each ticker's model was trained: through when, epochs, losses, skill on the test part.",
+        "How each ticker's model was trained: epochs, losses beside persistence's, skill on the test part, signal.",
         ModelCardsArgs,
         tools.model_cards,
     ),

@@ -4,7 +4,7 @@ Each is a plain function `(engine, args) -> result`, of the pydantic models of a
 
     predictions(engine, PredictionsArgs) -> Predictions     the official forecasts of a session
     accuracy(engine, AccuracyArgs) -> Accuracy              the last 30 days by ticker, the fleet by horizon
-    model_cards(engine, ModelCardsArgs) -> ModelCards       how each champion was trained, its skill on the test part
+    model_cards(engine, ModelCardsArgs) -> ModelCards       how each champion was trained, its skill, its latest signal
     headlines(engine, HeadlinesArgs) -> Headlines           the newest headlines
     history(engine, HistoryArgs) -> History                 past forecasts and what came true
 
@@ -85,11 +85,13 @@ def fleet_skill(engine: sa.Engine) -> tuple[shapes.SkillRow, ...]:
 
 def model_cards(engine: sa.Engine, args: ModelCardsArgs) -> shapes.ModelCards:
     """The champion of each ticker, or how its training failed."""
-    skill = [
-        pl.col("skill").str.json_path_match(f"$.test.{part}").cast(pl.Float64).alias(f"test_skill_{part}")
+    of_test = [
+        pl.col(name).str.json_path_match(f"$.test.{part}").cast(kind).alias(f"test_{name}_{part}")
+        for name, kind in (("skill", pl.Float64), ("windows", pl.Int64))
         for part in (*HORIZONS, "total")
     ]
-    found = _of(provenance(engine).marked(reads.model_cards(engine)), args).with_columns(*skill)
+    trained = pl.col("windows").str.json_path_match("$.train.total").cast(pl.Int64).alias("train_windows")
+    found = _of(provenance(engine).marked(reads.model_cards(engine)), args).with_columns(*of_test, trained)
     return shapes.ModelCards(
         source="ldtm_model_cards",
         as_of=_newest(found, "trained_through"),

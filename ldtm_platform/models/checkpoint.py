@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Manifest(BaseModel):
@@ -19,6 +19,7 @@ class Manifest(BaseModel):
     ticker: str
     trained_through: date
     price_basis: date
+    # The feature rows of the whole history, of which the parts are windows.
     rows: int
     data_hash: str
     config: dict[str, int | float]
@@ -30,8 +31,10 @@ class Manifest(BaseModel):
     train_loss: float
     best_val_loss: float
     test_loss: float | None
-    # Per part (validation, test): 1 - loss / persistence's loss, per horizon and as total.
+    # Per part: 1 - loss / persistence's loss, per horizon and as total (validation, test), or as total only (train).
     skill: dict[str, dict[str, float | None]]
+    # Per part: the windows that have a label, per horizon and in total; manifests of before it was counted have none.
+    windows: dict[str, dict[str, int]] = Field(default_factory=dict)
     # Per horizon on the test part: mean absolute error as a multiple of persistence's, in prices.
     rel_mae: dict[str, float | None]
     weights_sha256: str

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
+from statistics import median
 
 import sqlalchemy as sa
 
 from ldtm_platform.batches import batches
+from ldtm_platform.evaluation.skill import persistence_loss
 from ldtm_platform.fleet.device import resolve_device
 from ldtm_platform.fleet.fit import fit_fleet, planned_version
 from ldtm_platform.fleet.names import CpuEngine, FleetEngine
@@ -84,7 +86,8 @@ def train_tickers(
 ) -> Generator[Outcome, None, None]:
     """Train a model for each ticker; one outcome a ticker as it finishes, with the seed's result line to `say`.
 
-    After every epoch, `note` is told who still trains, the best losses and the time left.
+    After every epoch, `note` is told who still trains, the best losses and the time left; at the end `say`, how the
+    losses of what was trained compare with persistence's.
 
     A ticker that has a sound checkpoint of the same data, settings, seed and code is not trained again, as that would
     give the same model, but for how another arithmetic rounds: a run that was killed goes on where it stopped, and
@@ -98,6 +101,7 @@ def train_tickers(
         yield Outcome(ticker, Result.SKIPPED, "delisted", ended[ticker])
     listed = [ticker for ticker in tickers if ticker not in ended]
     progress, kernel = FleetProgress(len(listed), plan.epochs), cache(plan.kernel)
+    trained: list[Manifest] = []
     for batch in batches(listed):
         waiting: list[History] = []
         for history in read_histories(engine, batch, through=plan.through):
@@ -112,6 +116,9 @@ def train_tickers(
             for result in results:
                 progress.finish(result.ticker)
                 yield _settled(registry, result, say)
+                trained += [result.manifest] if isinstance(result, Fitted) else []
+    if trained:
+        say(_fleet_line(trained))
 
 
 def _fitted(
@@ -166,10 +173,25 @@ def _result_line(fitted: Fitted) -> str:
     )
 
 
+def _fleet_line(trained: Sequence[Manifest]) -> str:
+    """What the losses are worth: a val_loss alone says nothing, as persistence's is no constant."""
+    naive = [loss for each in trained if (loss := _persistence_loss(each)) is not None]
+    told = f"median val_loss {median(each.best_val_loss for each in trained):.4f}"
+    if naive:
+        below = sum((each.skill["validation"].get("total") or 0) > 0 for each in trained)
+        told += f', "tomorrow is today" {median(naive):.4f} on the same windows; below it: {below} of {len(naive)}'
+    return f"[LDTM] {len(trained)} trained: {told}"
+
+
+def _persistence_loss(manifest: Manifest) -> float | None:
+    return persistence_loss(manifest.best_val_loss, manifest.skill["validation"].get("total"))
+
+
 def _made(manifest: Manifest, state: str, message: str = "") -> Outcome:
     skill = {
         f"test_skill_{name}": round(value, 4) for name, value in manifest.skill["test"].items() if value is not None
     }
+    naive = _persistence_loss(manifest)
     return Outcome(
         manifest.ticker,
         Result.MADE,
@@ -180,6 +202,7 @@ def _made(manifest: Manifest, state: str, message: str = "") -> Outcome:
             "verdict": _verdict(manifest.skill["test"].get("total")),
             **skill,
             "best_val_loss": round(manifest.best_val_loss, 6),
+            **({} if naive is None else {"persistence_val_loss": round(naive, 6)}),
             "train_loss": round(manifest.train_loss, 6),
             "epochs_run": manifest.epochs_run,
             "best_epoch": manifest.best_epoch,

@@ -52,7 +52,8 @@ ORDER BY ticker COLLATE "C"
 # What every reading of a card has: of all tickers here, of one in screens.py.
 MODEL_CARD = """
 SELECT ticker, family, version, promoted_at, trained_through, last_trained_at, epochs_run, best_epoch,
-       train_loss, best_val_loss, test_loss, skill::text AS skill, trained_rows, device,
+       train_loss, persistence_train_loss, best_val_loss, persistence_val_loss, test_loss, persistence_test_loss,
+       skill::text AS skill, trained_rows, windows::text AS windows, device,
        last_training_status, last_training_at, last_training_message, inference_sec, last_inference_at"""
 
 MODEL_CARDS = f"""{MODEL_CARD},

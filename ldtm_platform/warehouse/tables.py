@@ -162,6 +162,7 @@ model_versions = sa.Table(
     *maybe(sa.Double, "duration_sec"),
     instant("created_at"),
     *maybe(sa.DateTime(timezone=True), "pruned_at"),
+    *maybe(JSONB(none_as_null=True), "windows"),
     sa.Index(None, "ticker", "family", "trained_through"),
     comment="The manifest of every trained model, and since when its files are deleted",
 )

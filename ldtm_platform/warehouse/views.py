@@ -193,12 +193,14 @@ CROSS JOIN LATERAL (
 ) i""",
 )
 
+# Skill is 1 - loss / persistence's loss: what persistence lost on a part's windows follows from the two.
 MODEL_CARDS = view(
     "ldtm_model_cards",
     """
 WITH champion AS (
     SELECT DISTINCT ON (c.ticker) c.ticker, c.family, c.version, c.promoted_at, v.trained_through, v.created_at,
-           v.epochs_run, v.best_epoch, v.train_loss, v.best_val_loss, v.test_loss, v.skill, v.rows, v.device
+           v.epochs_run, v.best_epoch, v.train_loss, v.best_val_loss, v.test_loss, v.skill, v.rows, v.device,
+           v.windows
     FROM model_champions c
     JOIN model_versions v ON v.version = c.version
     WHERE c.family <> 'persistence'
@@ -213,7 +215,12 @@ SELECT ticker, champion.family, champion.version, champion.promoted_at,
        training.status AS last_training_status, training.run_at AS last_training_at,
        training.error_msg AS last_training_message,
        inference.duration_sec AS inference_sec, inference.run_at AS last_inference_at,
-       signal.run_date AS signal_run_date, signal.implied_1m_return_pct, signal.bucket
+       signal.run_date AS signal_run_date, signal.implied_1m_return_pct, signal.bucket,
+       champion.train_loss / nullif(1 - (champion.skill #>> '{train,total}')::float8, 0) AS persistence_train_loss,
+       champion.best_val_loss / nullif(1 - (champion.skill #>> '{validation,total}')::float8, 0)
+           AS persistence_val_loss,
+       champion.test_loss / nullif(1 - (champion.skill #>> '{test,total}')::float8, 0) AS persistence_test_loss,
+       champion.windows
 FROM champion
 FULL JOIN training USING (ticker)
 LEFT JOIN LATERAL (

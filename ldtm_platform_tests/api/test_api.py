@@ -92,6 +92,8 @@ def test_each_of_the_other_reads_answers(client: TestClient) -> None:
     assert confidence["as_of"] == "2026-04-22"
     assert min(row["evidence"] for row in confidence["rows"]) >= 21
     assert asked(client, "/confidence", limit=600, tickers="nvda")["total"] == 3
+    for row in confidence["rows"]:
+        assert (0 < row["half_width_pct"] < 20, row["promises"] >= 0) == (True, True)
 
 
 def test_a_signal_that_is_not_there_is_not_found(client: TestClient) -> None:

@@ -80,7 +80,8 @@ def test_json_is_one_document_of_runs(story: Story) -> None:
 
 
 def test_training_prints_the_seeds_result_line_a_ticker(story: Story) -> None:
-    lines = story.said["train"].out.splitlines()
+    *lines, fleet = story.said["train"].out.splitlines()
+    assert fleet.startswith("[LDTM] 3 trained: median val_loss ")
     assert sorted(line.split()[2] for line in lines) == ["ticker=AMGN", "ticker=AMZN", "ticker=NVDA"]
     assert all(line.startswith("[LDTM] RESULT: ticker=") and " val_loss=" in line for line in lines)
 
@@ -119,6 +120,8 @@ def test_cards_carry_losses_and_skill(story: Story) -> None:
     assert set(cards) == {"AMGN", "AMZN", "ARM", "NVDA"}
     assert cards["AMGN"]["trained_through"] == "2024-07-31"
     assert {"next_day", "next_monday", "one_month", "total"} <= set(json.loads(cards["NVDA"]["skill"])["test"])
+    for loss in ("train_loss", "val_loss", "test_loss"):
+        assert cards["NVDA"][f"persistence_{loss}"] > 0
     assert cards["ARM"]["last_training_status"] == "skipped"
     assert "120 feature rows" in cards["ARM"]["last_training_message"]
 

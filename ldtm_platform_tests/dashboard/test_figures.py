@@ -241,5 +241,7 @@ def _directions(ups: int, moves: int) -> pl.DataFrame:
 
 
 def _confidence() -> pl.DataFrame:
-    schema = {"ticker": pl.String, "hits": pl.Int64, "directions": pl.Int64, "rel_mae": pl.Float64}
-    return pl.DataFrame(schema={**schema, "evaluated": pl.Int64, "evidence": pl.Float64, "score": pl.Float64})
+    floats = dict.fromkeys(("rel_mae", "evidence", "score", "wilson_low", "wilson_high"), pl.Float64)
+    return pl.DataFrame(
+        schema={"ticker": pl.String, **dict.fromkeys(("hits", "directions", "evaluated"), pl.Int64), **floats}
+    )

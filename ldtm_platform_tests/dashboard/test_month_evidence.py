@@ -6,9 +6,27 @@ import pytest
 import sqlalchemy as sa
 
 from ldtm_platform.dashboard.page import Place
-from ldtm_platform.dashboard.pages import ticker_view
+from ldtm_platform.dashboard.pages import ticker_view, todays_predictions
 from ldtm_platform.settings import Settings
+from ldtm_platform.stages.confidence import score_sessions
+from ldtm_platform.warehouse import reads
 from ldtm_platform_tests.generated_history import fill, sessions_through
+
+
+def test_the_tile_of_confidences_says_what_the_months_scores_rest_on(engine: sa.Engine) -> None:
+    sessions = sessions_through(date(2026, 4, 22), 480)
+    fill(engine, tickers=["AAPL", "AMD", "NVDA"], sessions=sessions)
+    place, page = Place("todays_predictions"), todays_predictions.page(Settings())
+    list(score_sessions(engine, sessions[300:301]))
+    assert "none has enough evidence yet" in str(
+        page.layout(place.at("todays_predictions", session=sessions[300]), engine)
+    )
+    list(score_sessions(engine, sessions[-2:]))
+    scored = reads.confidence(engine).filter(horizon="one_month")
+    hits, n = sorted(scored["hits"])[1], scored["directions"][0]
+    drawn = str(page.layout(place, engine))
+    assert "of 3 with enough evidence; 95 of 100 without skill stay below 21." in drawn
+    assert f"Median ticker: direction right in {hits} of {n} (" in drawn
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 import sqlalchemy as sa
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from ldtm_platform.universe import load_universe
+from ldtm_platform.evaluation.confidence_words import confidence_sentence
+from ldtm_platform.universe import SURVIVORSHIP, load_universe
 from ldtm_platform.warehouse import reads
-from ldtm_platform_tests.dashboard.running import Watched, button
+from ldtm_platform_tests.dashboard.running import DESKTOP, PHONE, Watched, button
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +93,16 @@ def test_a_model_without_skill_is_called_so_on_tile_figure_table_and_card(page: 
     page.settled("ticker_view")
     for place in (".tile .skill-badge", ".section-note .skill-badge", "#title-forecasts >> xpath=../.."):
         expect(here.locator(place).first).to_contain_text("No skill: worse than tomorrow-is-today")
-    expect(here.locator("#model-card")).to_contain_text("✕")
+    card = here.locator("#model-card")
+    expect(card).to_contain_text("✕")
+    # The loss beside persistence's, the skill beside its n: windows of the part, not rows of the history.
+    ((name, *losses, windows),) = [it.split("\t") for it in _lines(card.locator("#card-loss")) if it.startswith("Test")]
+    own, naive = map(float, losses)
+    assert (name, own > naive, windows) == ("Test", True, "371")
+    month = next(it.split("\t") for it in _lines(card.locator("#card-skill")) if it.startswith("One month"))
+    assert month[2::2] == ["349", "350"]
+    expect(card).to_contain_text("Next day 1,728 · Next Monday 1,724 · One month 1,708")
+    expect(card).to_contain_text("450 µs, its share of the call")
     expect(here.locator("#page")).to_contain_text("Not enough evidence")
 
 
@@ -129,6 +139,49 @@ def test_the_csv_of_a_figure_has_every_honest_forecast_with_the_day_it_was_made(
     honest = reads.snapshots(known, ticker="AAPL").filter(~pl.col("in_sample"))
     made = [(f"{made}", f"{due}") for made, due in honest.select("run_date", "one_month_target_date").iter_rows()]
     assert sorted((row["made_on"], row["x"]) for row in months) == made
+
+
+def test_what_a_confidence_rests_on_shows_by_mouse_and_keyboard_until_escape_and_is_in_the_csv(
+    page: Watched, known: sa.Engine, tmp_path: Path
+) -> None:
+    scores = {(row["ticker"], row["horizon"]): row for row in reads.confidence(known).rows(named=True)}
+    here = page.open("?tab=todays_predictions")
+    page.settled()
+    first = page.rows("predictions", "ticker")[0]
+    day, month = (confidence_sentence(scores[first, horizon]) for horizon in ("next_day", "one_month"))
+    cell = here.locator(".ag-row[row-index='0'] [col-id='next_day_confidence']")
+    record = scores[first, "next_day"]
+    expect(cell).to_contain_text(f"{record['hits']} / {record['directions']}")
+    tip = here.get_by_role("tooltip")
+    expect(tip).to_have_count(0)
+    cell.hover()
+    expect(tip).to_have_text(day)
+    cell.click()
+    here.keyboard.press("ArrowRight")
+    expect(tip).to_have_text(month)
+    expect(here.locator(".ag-cell-focus")).to_have_attribute("aria-describedby", "tip")
+    here.keyboard.press("Escape")
+    expect(tip).to_have_count(0)
+    rows = _downloaded(here, button("grid", "predictions"), tmp_path, "predictions_2026-04-22.csv")
+    assert rows[0]["Confidence, day: what it rests on"] == day
+    # On a phone the keyboard scrolls to the score, under a mouse that stays where it is.
+    here.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    here.locator(".ag-row[row-index='0'] [col-id='implied_1m_return_pct']").click()
+    for _ in range(7):
+        here.keyboard.press("ArrowRight")
+    expect(tip).to_have_text(month)
+    here.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})
+    page.open("?tab=accuracy_leaderboard")
+    page.settled()
+    cell = here.locator(".ag-row[row-index='0'] [col-id='confidence']")
+    cell.click()
+    expect(tip).to_have_text(confidence_sentence(scores[page.rows("leaderboard", "ticker")[0], "next_day"]))
+    expect(cell).to_contain_text("%")
+    expect(here.locator("#page")).to_contain_text(SURVIVORSHIP)
+
+
+def _lines(table: Locator) -> list[str]:
+    return table.inner_text().split("\n")
 
 
 def _downloaded(page: Page, selector: str, folder: Path, name: str) -> list[dict[str, str]]:

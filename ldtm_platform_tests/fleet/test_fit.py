@@ -64,6 +64,10 @@ def test_a_manifest_says_where_the_model_comes_from_and_what_it_is_worth() -> No
     for part in ("validation", "test"):
         assert set(manifest.skill[part]) == {"next_day", "next_monday", "one_month", "total"}
     assert manifest.test_loss is not None
+    assert (set(manifest.skill["train"]), set(manifest.windows)) == ({"total"}, {"train", "validation", "test"})
+    # 271 windows, the last without a label: 189, 41 and 40, and of the first two one is purged.
+    assert [part["total"] for part in manifest.windows.values()] == [188, 40, 40]
+    assert manifest.windows["test"]["one_month"] == 20
     assert manifest.model_validate_json(manifest.model_dump_json()) == manifest
 
 

@@ -16,6 +16,7 @@ from ldtm_platform.llm.arguments import (
     ModelCardsArgs,
     PredictionsArgs,
 )
+from ldtm_platform.llm.render import compact
 from ldtm_platform.llm.toolbox import NAMES, TOOLS, Toolbox, ToolRefused
 from ldtm_platform.stages.confidence import score_sessions
 from ldtm_platform.universe import Universe
@@ -90,7 +91,22 @@ def test_history_is_newest_first_and_counts_what_is_beyond_the_limit(filled: sa.
 def test_model_cards_and_headlines_are_read(filled: sa.Engine) -> None:
     cards = tools.model_cards(filled, ModelCardsArgs(tickers=("NVDA",)))
     assert [row.ticker for row in cards.rows] == ["NVDA"]
-    assert cards.rows[0].test_skill_next_day is not None
+    (card,) = cards.rows
+    assert card.test_skill_next_day is not None
+    assert (card.train_windows, card.test_windows_next_day, card.test_windows_one_month) == (1728, 371, 350)
+    for loss, naive, part in (
+        (card.train_loss, card.persistence_train_loss, 0.05),
+        (card.best_val_loss, card.persistence_val_loss, card.test_skill_total),
+        (card.test_loss, card.persistence_test_loss, card.test_skill_total),
+    ):
+        assert loss is not None
+        assert naive is not None
+        assert 1 - loss / naive == pytest.approx(part)
+    (signal,) = tools.predictions(filled, PredictionsArgs(tickers=("NVDA",))).rows
+    latest = (card.signal_run_date, card.implied_1m_return_pct, card.bucket)
+    assert latest == (signal.run_date, signal.implied_1m_return_pct, signal.bucket)
+    # A forecast takes less than a millisecond, and is not told as nothing.
+    assert f"| {card.inference_sec:.6f} |" in compact(cards)
     news = tools.headlines(filled, HeadlinesArgs(days=365, limit=2))
     (stored,) = query(filled, "SELECT count(*) AS n, max(published_at)::date AS newest FROM news_headlines")
     assert (news.total, news.as_of) == (stored["n"], stored["newest"])

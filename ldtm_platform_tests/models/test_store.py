@@ -52,6 +52,11 @@ def folder_of(store: CheckpointStore, saved: Manifest) -> Path:
     return store.root / saved.family / saved.ticker / saved.version
 
 
+def test_a_manifest_of_before_windows_were_counted_loads_without_them() -> None:
+    older = manifest().model_dump(mode="json", exclude={"windows"})
+    assert Manifest.model_validate(older).windows == {}
+
+
 def test_what_is_saved_is_what_is_loaded(store: CheckpointStore) -> None:
     saved = store.save(WEIGHTS, manifest())
     loaded = store.load(saved.version)

@@ -1,11 +1,13 @@
 """Training a fleet: what is registered, what is left as it is, who is champion, and what is kept."""
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
 import polars as pl
+import pytest
 import sqlalchemy as sa
 
 from ldtm_platform.models.store import CheckpointStore
@@ -39,6 +41,11 @@ def test_each_trained_ticker_is_saved_registered_logged_and_made_champion(engine
         "NVDA": (Result.MADE, "ok"),
     }
     assert re.fullmatch(r"\[LDTM\] RESULT: ticker=AMGN epochs=1 val_loss=\d\.\d{6} duration=\d+\.\d\ds", said[0])
+    assert re.fullmatch(
+        r'\[LDTM\] 2 trained: median val_loss \d\.\d{4}, "tomorrow is today" \d\.\d{4} on the same windows; '
+        r"below it: \d of 2",
+        said[-1],
+    )
     for ticker in ("AMGN", "NVDA"):
         made = CheckpointStore(tmp_path).load(version(outcomes, ticker)).manifest
         assert champion(engine, ticker) == made.version
@@ -60,7 +67,7 @@ def test_a_run_that_was_killed_goes_on_where_it_stopped(engine: sa.Engine, tmp_p
     said: list[str] = []
     outcomes = train(engine, tmp_path, ["AMGN", "NVDA"], said=said)
     assert {ticker: each.state for ticker, each in outcomes.items()} == {"AMGN": "unchanged", "NVDA": "ok"}
-    assert [line.split()[2] for line in said] == ["ticker=NVDA"]
+    assert [line.split()[2] for line in said] == ["ticker=NVDA", "trained:"]
     assert len(run_log(engine)) == 2
 
 
@@ -112,7 +119,7 @@ def test_training_again_where_the_checkpoint_is_gone_gives_the_same_version_and_
     first = train(engine, tmp_path / "gone", ["AMGN"])
     said: list[str] = []
     again = train(engine, tmp_path / "fresh", ["AMGN"], said=said)
-    assert len(said) == 1
+    assert len(said) == 2
     assert version(again) == version(first)
     for table in ("model_versions", "model_promotions"):
         assert len(query(engine, f"SELECT 1 FROM {table}")) == 1
@@ -160,7 +167,7 @@ def test_a_model_of_older_data_does_not_take_the_title(engine: sa.Engine, tmp_pa
     may = version(outcomes)
     assert champion(engine, "AMGN") == july
     assert outcomes["AMGN"].message == "the champion, trained through 2024-07-31, is newer and stays"
-    assert said[1:] == [f"[LDTM] AMGN: {outcomes['AMGN'].message}"]
+    assert said[1:-1] == [f"[LDTM] AMGN: {outcomes['AMGN'].message}"]
     # It forecasts the sessions of its own time, though.
     of_june = reads.champions(engine, date(2024, 6, 3), "ldtm").row(0, named=True)
     assert (of_june["version"], of_june["in_sample"]) == (may, False)
@@ -211,10 +218,23 @@ def test_a_ticker_without_any_features_is_too_little_history(engine: sa.Engine, 
     assert outcome.message.startswith("AMGN has no feature rows")
 
 
-def test_cards_tell_skill_against_persistence_per_horizon(engine: sa.Engine, tmp_path: Path) -> None:
+def test_cards_tell_skill_against_persistence_per_horizon_and_what_each_loss_stands_beside(
+    engine: sa.Engine, tmp_path: Path
+) -> None:
     bring_up(engine, ["AMGN"])
-    train(engine, tmp_path, ["AMGN"])
+    facts = train(engine, tmp_path, ["AMGN"])["AMGN"].facts
     card = reads.model_cards(engine)
+    row = card.row(0, named=True)
+    skill, windows = json.loads(row["skill"]), json.loads(row["windows"])
+    for part, name in (("train", "train_loss"), ("validation", "best_val_loss"), ("test", "test_loss")):
+        naive = row[f"persistence_{name.removeprefix('best_')}"]
+        assert naive > 0
+        assert 1 - row[name] / naive == pytest.approx(skill[part]["total"])
+        # A window without a label of one head still counts for the others; no part has all windows.
+        by_head = [windows[part][head] for head in ("next_day", "next_monday", "one_month")]
+        assert 0 < min(by_head) <= max(by_head) <= windows[part]["total"] < row["trained_rows"]
+    assert 0.6 * row["trained_rows"] < windows["train"]["total"] < 0.7 * row["trained_rows"]
+    assert facts["persistence_val_loss"] == round(row["persistence_val_loss"], 6)
     for part in ("validation", "test"):
         for horizon in ("next_day", "next_monday", "one_month", "total"):
             value = card["skill"].str.json_path_match(f"$.{part}.{horizon}").cast(pl.Float64)[0]

@@ -69,6 +69,9 @@
     if (session) named.set("session", session);
     return element("a", { href: "?" + named }, props.value);
   };
+  cells.Score = (props) =>
+    element("span", { className: "score", "data-rests": props.data[props.rests] || undefined },
+      props.valueFormatted, element("small", null, props.data[props.under] || ""));
   cells.RunLink = (props) =>
     props.data.run_url
       ? element("a", { href: props.data.run_url, target: "_blank", rel: "noreferrer" }, props.value)

@@ -14,6 +14,7 @@ from ldtm_platform.evaluation.confidence import (
     shrunk_hit_rate,
     wilson_interval,
 )
+from ldtm_platform.evaluation.confidence_words import confidence_sentence
 
 ERRORS = ("avg_abs_pct_error", "persistence_avg_abs_pct_error")
 # What skill is made of.
@@ -131,4 +132,10 @@ def _record(confidence: pl.DataFrame) -> pl.DataFrame:
         record_skill_pct=pl.when(pl.col("evidence") >= MIN_EVIDENCE).then((1 - pl.col("rel_mae")) * 100),
         record_evaluated="evaluated",
         confidence="score",
+        confidence_rests=pl.Series(map(confidence_sentence, confidence.rows(named=True)), dtype=pl.String),
+        record_interval=pl.format("{}–{} %", *(_whole_percent(name) for name in ("wilson_low", "wilson_high"))),
     )
+
+
+def _whole_percent(name: str) -> pl.Expr:
+    return (pl.col(name) * 100).round(0).cast(pl.Int64)

@@ -4,9 +4,12 @@ import polars as pl
 
 from ldtm_platform.dashboard.figures.history import adjusted_closes
 from ldtm_platform.evaluation.confidence import MIN_EVIDENCE
+from ldtm_platform.evaluation.confidence_words import confidence_sentence, record_words
 
 BUCKETS = {"bullish": "▲ bullish", "neutral": "■ neutral", "bearish": "▼ bearish"}
 SPARK_SESSIONS = 30
+# What a confidence rests on, of each ticker and horizon.
+RECORD = ("hits", "directions", "wilson_low", "wilson_high", "base_rate", "rel_mae", "coverage", "promises")
 
 
 def rows(signals: pl.DataFrame, confidence: pl.DataFrame, sparks: pl.DataFrame) -> pl.DataFrame:
@@ -32,6 +35,18 @@ def rows(signals: pl.DataFrame, confidence: pl.DataFrame, sparks: pl.DataFrame) 
     )
 
 
+def resting(rows: pl.DataFrame) -> str:
+    """What the one-month confidences of `rows` rest on: the record of their median ticker."""
+    scored = rows.filter(pl.col("one_month_confidence").is_not_null())
+    if scored.is_empty():
+        return "of one-month forecasts: none has enough evidence yet"
+    medians = {name: scored[f"one_month_{name}"].median() for name in RECORD}
+    return (
+        f"of {scored.height} with enough evidence; 95 of 100 without skill stay below 21. Median ticker: "
+        f"{record_words(medians)}"
+    )
+
+
 def sparklines(closes: pl.DataFrame, splits: pl.DataFrame, signals: pl.DataFrame) -> pl.DataFrame:
     """ticker and spark: the newest closes and, last, the one-month forecast, as whole numbers from 0 (low) to 100."""
     drawn = adjusted_closes(closes, splits).group_by("ticker", maintain_order=True).tail(SPARK_SESSIONS)
@@ -49,12 +64,16 @@ def sparklines(closes: pl.DataFrame, splits: pl.DataFrame, signals: pl.DataFrame
 
 
 def _record(confidence: pl.DataFrame, horizon: str) -> pl.DataFrame:
-    return confidence.filter(pl.col("horizon") == horizon).select(
+    known = confidence.filter(pl.col("horizon") == horizon)
+    return known.select(
         "ticker",
         pl.col("score").alias(f"{horizon}_confidence"),
         pl.when(pl.col("evidence") >= MIN_EVIDENCE).then((1 - pl.col("rel_mae")) * 100).alias(f"{horizon}_skill_pct"),
         pl.col("evaluated").alias(f"{horizon}_n"),
         pl.col("evidence").alias(f"{horizon}_evidence"),
+        pl.format("{} / {}", "hits", "directions").alias(f"{horizon}_right"),
+        *(pl.col(name).alias(f"{horizon}_{name}") for name in RECORD),
+        pl.Series(f"{horizon}_rests", map(confidence_sentence, known.rows(named=True)), dtype=pl.String),
     )
 
 

@@ -13,7 +13,7 @@ from ldtm_platform.dashboard.parts import controls, graphs, grids, made_up, stat
 from ldtm_platform.dashboard.parts.grids import column
 from ldtm_platform.dashboard.parts.text import number, percent, plural
 from ldtm_platform.settings import Settings
-from ldtm_platform.universe import Universe, load_universe
+from ldtm_platform.universe import SURVIVORSHIP, Universe, load_universe
 from ldtm_platform.warehouse import reads, screens
 from ldtm_platform.warehouse.provenance import provenance
 
@@ -58,7 +58,15 @@ _COLUMNS = (
         tip="The same over the whole record, up to two years",
     ),
     column("record", "Record", tip="Hits / n over the whole record, up to two years"),
-    column("confidence", "Confidence", kind="score", minWidth=96, tip="0 to 100, next day; … is not enough evidence"),
+    column(
+        "confidence",
+        "Confidence",
+        kind="score",
+        minWidth=96,
+        under="record_interval",
+        rests="confidence_rests",
+        tip="0 to 100, next day; … is not enough evidence. Below it, the 95 % interval of the record's hit rate",
+    ),
     column(
         "avg_abs_pct_error_weekly",
         "Monday error",
@@ -194,7 +202,7 @@ def _table(shown: pl.DataFrame, board: pl.DataFrame) -> Component:
         rows.select(grids.fields(_COLUMNS)).rows(named=True),
         title="The last 30 days, by shrunk direction accuracy",
         note=f"As of {_latest(board)}, n up to {n} sessions a ticker; in-sample and late forecasts are "
-        f"left out. Error, pooled: {verdict}.{single}",
+        f"left out. Error, pooled: {verdict}.{single} {SURVIVORSHIP}",
         row_id="ticker",
         height=640,
         file_name=f"accuracy_{_latest(board)}",

@@ -47,8 +47,18 @@ _COLUMNS = (
     column("next_day_close_pred", "Next day", kind="money"),
     column("next_day_pct", "Change", kind="change", minWidth=92, tip="Next-day forecast against the close"),
     column("one_month_close_pred", "One month", kind="money"),
-    column("next_day_confidence", "Confidence, day", kind="score", minWidth=94, tip=f"Next-day forecast: {_SCORE}"),
-    column("one_month_confidence", "Confidence, month", kind="score", minWidth=94, tip=f"One-month forecast: {_SCORE}"),
+    *(
+        column(
+            f"{horizon}_confidence",
+            f"Confidence, {of}",
+            kind="score",
+            minWidth=94,
+            under=f"{horizon}_right",
+            rests=f"{horizon}_rests",
+            tip=f"{words} forecast: {_SCORE}; below it, right directions of all",
+        )
+        for horizon, of, words in (("next_day", "day", "Next-day"), ("one_month", "month", "One-month"))
+    ),
     column(
         "next_day_skill_pct",
         "Skill, next day",
@@ -167,7 +177,7 @@ def _tiles(rows: pl.DataFrame) -> list[Component]:
         tiles.tile(
             "Confidence above 20",
             f"{rows.filter(pl.col('one_month_confidence') > 20).height}",
-            "of one-month forecasts; 95 of 100 tickers without skill stay below 21",
+            today.resting(rows),
         ),
     ]
 

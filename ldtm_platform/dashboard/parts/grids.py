@@ -48,6 +48,8 @@ def column(
     tip: str | None = None,
     digits: int = 2,
     n: str | None = None,
+    under: str | None = None,
+    rests: str | None = None,
     csv: bool = True,
     **more: object,
 ) -> dict[str, Any]:
@@ -55,9 +57,12 @@ def column(
 
     Rows hold plain values (None where unknown): the CSV gets those, the screen gets them as `kind` says: text, day,
     number, money, percent, count, change (▲ ▼ and sign), score (… below enough evidence), bucket (▲ bullish) or skill
-    (✓ ✕ and percent, with n from the field that `n` names). `csv=False` leaves the column out of the CSV.
+    (✓ ✕ and percent, with n from the field that `n` names). A score has the field `under` below it, and the sentence of
+    the field `rests` beside it while the mouse or the keyboard is on it. `csv=False` leaves the column out of the CSV.
     """
     definition: dict[str, Any] = {"field": field, "headerName": title, **more}
+    if rests:
+        definition |= {"cellRenderer": "Score", "cellRendererParams": {"under": under, "rests": rests}}
     if kind in _NUMERIC:
         definition |= {"type": "numericColumn", "valueFormatter": {"function": f"ldtm.{kind}(params.value, {digits})"}}
     elif kind == "skill":
@@ -75,28 +80,31 @@ def column(
         definition["valueFormatter"] = {"function": "ldtm.bucket(params.value)"}
     if tip:
         definition["headerTooltip"] = tip
-    definition["context"] = {"csv": csv, "n": n}
+    definition["context"] = {"csv": csv, "n": n, "under": under, "rests": rests}
     return definition
 
 
 def fields(columns: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The fields that the columns read from a row: their own, and the counts beside skills."""
+    """The fields that the columns read from a row: their own, the counts beside skills, what scores rest on."""
     own = [str(definition["field"]) for definition in columns]
-    counts = [str(each["context"]["n"]) for each in columns if each["context"]["n"]]
-    return list(dict.fromkeys([*own, *counts]))
+    beside = [
+        str(each["context"][part]) for part in ("n", "under", "rests") for each in columns if each["context"][part]
+    ]
+    return list(dict.fromkeys([*own, *beside]))
 
 
-def _with_counts(columns: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The columns, and one that does not show for each count: the CSV has it."""
+def _with_hidden(columns: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The columns, and one that does not show for each count and for what each score rests on: the CSV has it."""
     hidden = [
         {
-            "field": each["context"]["n"],
-            "headerName": f"{each['headerName']}: n",
+            "field": each["context"][part],
+            "headerName": f"{each['headerName']}: {words}",
             "hide": True,
             "context": {"csv": True},
         }
+        for part, words in (("n", "n"), ("rests", "what it rests on"))
         for each in columns
-        if each["context"]["n"]
+        if each["context"][part]
     ]
     return [*(dict(each) for each in columns), *hidden]
 
@@ -119,7 +127,7 @@ def grid(
     the grid (dashGridOptions). The button gives the rows as filtered and sorted, as `<file_name or key>.csv`.
     """
     fits = _HEAD + _ROW * max(len(rows), 1) + 24
-    listed = _with_counts(columns)
+    listed = _with_hidden(columns)
     table = dag.AgGrid(
         id={"type": "grid", "key": key},
         columnDefs=listed,
