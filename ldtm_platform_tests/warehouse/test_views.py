@@ -7,11 +7,12 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
+from ldtm_platform.dashboard.figures import history as drawable
 from ldtm_platform.evaluation.comparison import compared
 from ldtm_platform.sessions import sessions_between
 from ldtm_platform.warehouse.fillback import fill_back
 from ldtm_platform.warehouse.reads import accuracy_30d, model_cards, prediction_skill, signals, snapshots
-from ldtm_platform.warehouse.screens import losses_30d
+from ldtm_platform.warehouse.screens import losses_30d, ticker_history
 from ldtm_platform.warehouse.writes import append_predictions, log_runs, promote
 from ldtm_platform_tests.warehouse.rows import (
     FAMILY,
@@ -210,6 +211,8 @@ def test_a_forecast_below_zero_counts_everywhere_as_one_of_a_hundredth_of_the_cl
     month = accuracy_30d(engine).filter(pl.col("ticker") == "NVDA").row(0, named=True)
     assert (month["evaluated_days"], month["skill_vs_persistence"]) == (1, pytest.approx(1 - worst / naive))
     assert losses_30d(engine, ["NVDA", "AMD"]).select("n", "own").rows() == [(2, pytest.approx(worst + log(110 / 105)))]
+    scored = drawable.errors(ticker_history(engine, "NVDA", session=None, last=9), "next_day")
+    assert scored["own"].to_list() == [pytest.approx(worst)]
 
 
 def test_the_interval_of_thirty_days_is_that_of_the_same_losses_anywhere(engine: sa.Engine) -> None:

@@ -17,7 +17,7 @@ from ldtm_platform.dashboard.pages.ticker_table import forecast_grid
 from ldtm_platform.dashboard.parts import controls, graphs, made_up, states, tiles
 from ldtm_platform.dashboard.parts.model_card import model_card
 from ldtm_platform.dashboard.parts.text import change, day, money, number, plural
-from ldtm_platform.evaluation.confidence import STEPS
+from ldtm_platform.evaluation.comparison import Comparison, compared
 from ldtm_platform.evaluation.confidence_words import confidence_sentence
 from ldtm_platform.horizons import HORIZONS, SESSIONS_A_MONTH
 from ldtm_platform.settings import Settings
@@ -55,6 +55,16 @@ class View:
     def one_month_errors(self) -> pl.DataFrame:
         """Of two years."""
         return drawable.errors(self.longer, "one_month")
+
+    @cached_property
+    def next_day(self) -> Comparison:
+        """With persistence, over the year that is drawn."""
+        return compared(self.next_day_errors, "next_day")
+
+    @cached_property
+    def next_monday(self) -> Comparison:
+        """With persistence, over two years: they overlap."""
+        return compared(drawable.errors(self.longer, "next_monday"), "next_monday")
 
 
 def page(settings: Settings) -> Page:
@@ -149,11 +159,14 @@ def _body(view: View) -> list[Component]:
         tiles.tiles(_tiles(view)),
         _price(view),
         html.Div(
-            [_errors(view, "next_day", view.next_day_errors), _errors(view, "one_month", view.one_month_errors)],
+            [
+                _errors(view, "next_day", view.next_day_errors, view.next_day),
+                _errors(view, "one_month", view.one_month_errors, compared(view.one_month_errors, "one_month")),
+            ],
             className="two",
         ),
         _confidence(view),
-        forecast_grid(view.ticker, view.history, view.chosen),
+        forecast_grid(view.ticker, view.history, view.chosen, _record(view)),
         model_card(view.ticker, view.card, view.chosen),
     ]
 
@@ -169,11 +182,10 @@ def _tiles(view: View) -> list[Component]:
         )
         for horizon in HORIZONS
     ]
-    n, _, _, skill = drawable.mean_errors(view.next_day_errors)
     return [
         tiles.tile("Close", money(close), f"{chosen['run_date']}"),
         *forecasts,
-        tiles.tile("Next-day skill, last year", tiles.skill_badge(skill, n), "against tomorrow-is-today"),
+        tiles.tile("Next-day skill, last year", tiles.skill_badge(view.next_day), "against tomorrow-is-today"),
         _confidence_tile(view.confidence),
     ]
 
@@ -207,11 +219,10 @@ def _confidence(view: View) -> Component:
 
 
 def _price(view: View) -> Component:
-    n, _, _, skill = drawable.mean_errors(view.next_day_errors)
     note = (
         f"Each forecast stands at the session it was made for, not at the day it was made. As of "
         f"{day(view.chosen['run_date'])}: the last {plural(view.history.height, 'forecast session')}, prices in the "
-        f"share count of the last close drawn. Next day: {tiles.verdict(skill, n)}."
+        f"share count of the last close drawn. {_record(view)}"
     )
     return graphs.graph(
         "price",
@@ -224,17 +235,22 @@ def _price(view: View) -> Component:
     )
 
 
-def _errors(view: View, horizon: str, scored: pl.DataFrame) -> Component:
-    n, own, naive, skill = drawable.mean_errors(scored)
+def _record(view: View) -> str:
+    """What the record of the next days and Mondays is worth."""
+    return f"Next day: {tiles.verdict(view.next_day)}. Next Monday: {tiles.verdict(view.next_monday)}."
+
+
+def _errors(view: View, horizon: str, scored: pl.DataFrame, found: Comparison) -> Component:
     title = f"{TITLES[horizon]}: error beside tomorrow-is-today"
-    steps = STEPS[horizon]
-    if n // steps < tiles.ENOUGH:
+    n, steps = found.n, found.steps
+    if found.independent < tiles.ENOUGH:
         kind = "matured" if steps == 1 else f"independent {NAMES[horizon].replace(' ', '-')}"
-        return graphs.without_graph(title, tiles.not_enough(n // steps, of=f"{kind} forecast"))
-    overlap = f" {n} forecasts of {steps} sessions overlap and count as {n // steps}." if steps > 1 else ""
+        return graphs.without_graph(title, tiles.not_enough(found.independent, of=f"{kind} forecast"))
+    own, naive = drawable.mean_errors(scored)
+    overlap = f" {n} forecasts of {steps} sessions overlap and count as {found.independent}." if steps > 1 else ""
     note = html.Span(
         [
-            tiles.skill_badge(skill, n // steps),
+            tiles.skill_badge(found),
             f" As of {view.chosen['run_date']}. Mean error {number(own)} %, tomorrow-is-today {number(naive)} %, "
             f"targets {scored['target_date'][0]} to {scored['target_date'][-1]}.{overlap}",
         ]

@@ -48,6 +48,7 @@ def column(
     tip: str | None = None,
     digits: int = 2,
     n: str | None = None,
+    bounds: tuple[str, str] | None = None,
     csv: bool = True,
     **more: object,
 ) -> dict[str, Any]:
@@ -55,18 +56,22 @@ def column(
 
     Rows hold plain values (None where unknown): the CSV gets those, the screen gets them as `kind` says: text, day,
     number, money, percent, count, change (▲ ▼ and sign), score (… below enough evidence), bucket (▲ bullish) or skill
-    (✓ ✕ and percent, with n from the field that `n` names). `csv=False` leaves the column out of the CSV.
+    (percent, with n from the field that `n` names and, in its tooltip, the 95 % interval from the fields that `bounds`
+    names: ✓ where that lies above 0, ○ where it does not or is not known, ✕ where the skill itself is not above 0).
+    `csv=False` leaves the column out of the CSV.
     """
     definition: dict[str, Any] = {"field": field, "headerName": title, **more}
     if kind in _NUMERIC:
         definition |= {"type": "numericColumn", "valueFormatter": {"function": f"ldtm.{kind}(params.value, {digits})"}}
     elif kind == "skill":
+        low, high = bounds or ("", "")
         definition |= {
             "type": "numericColumn",
-            "valueFormatter": {"function": f"ldtm.skill(params.value, params.data, '{n or ''}')"},
+            "valueFormatter": {"function": f"ldtm.skill(params.value, params.data, '{n or ''}', '{low}')"},
+            "tooltipValueGetter": {"function": f"ldtm.between(params.data, '{low}', '{high}')"},
             "cellClassRules": {
                 "skill-text worse": "params.value != null && params.value <= 0",
-                "skill-text better": "params.value != null && params.value > 0",
+                "skill-text better": f"params.value > 0 && params.data['{low}'] > 0",
             },
         }
     elif kind == "spark":
@@ -75,28 +80,24 @@ def column(
         definition["valueFormatter"] = {"function": "ldtm.bucket(params.value)"}
     if tip:
         definition["headerTooltip"] = tip
-    definition["context"] = {"csv": csv, "n": n}
+    beside = {"n": n, "95 % from": bounds and bounds[0], "95 % to": bounds and bounds[1]}
+    definition["context"] = {"csv": csv, "beside": {words: name for words, name in beside.items() if name}}
     return definition
 
 
 def fields(columns: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The fields that the columns read from a row: their own, and the counts beside skills."""
+    """The fields that the columns read from a row: their own, and the counts and intervals beside skills."""
     own = [str(definition["field"]) for definition in columns]
-    counts = [str(each["context"]["n"]) for each in columns if each["context"]["n"]]
-    return list(dict.fromkeys([*own, *counts]))
+    beside = [str(name) for each in columns for name in each["context"]["beside"].values()]
+    return list(dict.fromkeys([*own, *beside]))
 
 
-def _with_counts(columns: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The columns, and one that does not show for each count: the CSV has it."""
+def _with_hidden(columns: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The columns, and one that does not show for each count and bound: the CSV has it."""
     hidden = [
-        {
-            "field": each["context"]["n"],
-            "headerName": f"{each['headerName']}: n",
-            "hide": True,
-            "context": {"csv": True},
-        }
+        {"field": name, "headerName": f"{each['headerName']}: {words}", "hide": True, "context": {"csv": True}}
         for each in columns
-        if each["context"]["n"]
+        for words, name in each["context"]["beside"].items()
     ]
     return [*(dict(each) for each in columns), *hidden]
 
@@ -119,7 +120,7 @@ def grid(
     the grid (dashGridOptions). The button gives the rows as filtered and sorted, as `<file_name or key>.csv`.
     """
     fits = _HEAD + _ROW * max(len(rows), 1) + 24
-    listed = _with_counts(columns)
+    listed = _with_hidden(columns)
     table = dag.AgGrid(
         id={"type": "grid", "key": key},
         columnDefs=listed,
