@@ -9,6 +9,8 @@ from ldtm_platform.cli.pipeline import replay, train_run
 from ldtm_platform.cli.reports import RunReport, summary
 from ldtm_platform.cli.running import FEATURES, INGEST, Workbench
 from ldtm_platform.cli.tables import say, show
+from ldtm_platform.evaluation.comparison import Comparison
+from ldtm_platform.evaluation.verdict import BRIEFLY, percents
 from ldtm_platform.models.persistence import Persistence
 from ldtm_platform.sessions import session_offset
 from ldtm_platform.universe import SURVIVORSHIP, load_universe
@@ -42,15 +44,17 @@ def build(bench: Workbench) -> None:
 
 def skill_table(skill: pl.DataFrame) -> pl.DataFrame:
     """Each trained family's mean error beside that of "tomorrow is today" on the same rows, and the verdict."""
-    ratio = pl.col("ratio_to_persistence")
-    return skill.filter(pl.col("family") != Persistence.name).select(
+    models = skill.filter(pl.col("family") != Persistence.name)
+    rows = models.rows(named=True)
+    return models.select(
         pl.col("family").alias("model"),
         pl.col("horizon").alias("forecast"),
         "n",
         (pl.col("mean_abs_log_error") * 100).alias("mean error %"),
         (pl.col("persistence_mean_abs_log_error") * 100).alias("tomorrow-is-today %"),
-        (1 - ratio).alias("skill"),
-        pl.when(ratio < 1).then(pl.lit("smaller error, unproven")).otherwise(pl.lit("no skill")).alias("verdict"),
+        (100 * pl.col("skill")).alias("skill %"),
+        pl.Series("95 %", [percents(row["skill_low"], row["skill_high"]) or "-" for row in rows], dtype=pl.String),
+        pl.Series("verdict", [BRIEFLY[Comparison.of(row).outcome] for row in rows], dtype=pl.String),
     )
 
 
@@ -58,8 +62,9 @@ def what_to_look_at(where: "Addresses") -> None:
     """Say where the dashboard and the Dagster UI are, what they show, and how to stop them."""
     print(
         f"""
-Skill is 1 - error / error of "tomorrow is today". Most daily price models have none, and sixty sessions of
-overlapping forecasts could not prove any: read the README's "Honest results" before you believe a number.
+Skill is 1 - error / error of "tomorrow is today", and only a 95 % interval that lies above 0 is a claim. Most daily
+price models have none, and sixty sessions of overlapping forecasts could not prove any: read the README's "Honest
+results" before you believe a number.
 
 The demo is ready: {where.dashboard}
   a ticker               {where.dashboard}/?tab=ticker_view&ticker=AAPL

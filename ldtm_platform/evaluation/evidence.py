@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ldtm_platform.evaluation import confidence
+from ldtm_platform.evaluation.skill import LEAST_SHARE
 from ldtm_platform.sessions import session_offset
 
 Floats = NDArray[np.float64]
@@ -27,9 +28,9 @@ SUSPICIOUS_FROM = 250
 class Record:
     """One horizon's forecasts and what came true, sessions (rows, ascending) by tickers (columns); nan where none.
 
-    forecast: ln(f / C); actual: ln(y / C) in the same basis; targets: each forecast's target day; replayed: made after
-    the fact from what was known then; promised: the half-width that went with each forecast, filled as sessions are
-    scored.
+    forecast: ln(f / C), with f / C at least LEAST_SHARE; actual: ln(y / C) in the same basis; targets: each forecast's
+    target day; replayed: made after the fact from what was known then; promised: the half-width that went with each
+    forecast, filled as sessions are scored.
     """
 
     horizon: str
@@ -66,7 +67,7 @@ def record_of(horizon: str, snapshots: pl.DataFrame, promised: pl.DataFrame) -> 
             sessions=sessions,
             tickers=tickers,
             targets=targets,
-            forecast=np.log(np.where(predicted > 0, predicted, np.nan) / close),
+            forecast=np.log(np.maximum(predicted / close, LEAST_SHARE)),
             actual=np.log(actual / close),
             replayed=replayed,
             promised=_filled(shape, _places(known, sessions, tickers), known["half_width"].to_numpy()),

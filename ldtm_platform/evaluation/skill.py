@@ -8,6 +8,10 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
+# A forecast below this share of the close it was made from counts as that share, as in the database (ldtm_log_error):
+# at or below 0 it has no logarithm, and left out it would flatter its model.
+LEAST_SHARE = 0.01
+
 
 def masked_mse(predicted: Floats, actual: Floats, used: Flags) -> Floats:
     """The mean squared error of each horizon (horizons,) over the rows it may use; nan where it may use none.

@@ -5,14 +5,10 @@ from datetime import date
 
 from ldtm_platform.llm import shapes
 from ldtm_platform.llm.facts import Source
-from ldtm_platform.llm.kinds import RATIO, shown
 from ldtm_platform.llm.render import rows_of
 from ldtm_platform.llm.verify import Checked
-from ldtm_platform.sessions import sessions_between
 
 MOST_SOURCES = 12
-# QUANT: below a month of sessions nothing is shown as a result.
-ENOUGH = 21
 _HORIZONS = {"next_day": "next day", "next_monday": "next Monday", "one_month": "one month"}
 
 
@@ -33,21 +29,8 @@ def badge(fleet: Sequence[shapes.SkillRow]) -> str:
     """The models' skill against persistence, in a sentence."""
     if not fleet:
         return "Skill against \"tomorrow's close is today's\": not enough evidence yet, no forecast has matured."
-    told = [row for row in fleet if row.skill is not None and min(row.n, _sessions(row)) >= ENOUGH]
-    parts = [f"{_HORIZONS[row.horizon]} {shown(row.skill or 0.0, RATIO):+f} (n={row.n:,})" for row in told]
-    few = [row for row in fleet if row not in told]
-    parts += [f"{_HORIZONS[row.horizon]} not enough evidence (n={row.n}, sessions {_sessions(row)})" for row in few]
-    better = [row for row in told if row.skill is not None and row.skill > 0]
-    verdict = "no skill" if not better else "better" if len(better) == len(fleet) else "not better in all horizons"
-    said = f"Skill against \"tomorrow's close is today's\" (above 0 is better): {', '.join(parts)}"
-    return f"{said}. Verdict: {verdict}." if told else f"{said}."
-
-
-def _sessions(row: shapes.SkillRow) -> int:
-    """On how many sessions its forecasts were made, from the first to the last: tickers share the luck of each."""
-    if row.first_run_date is None or row.last_run_date is None:
-        return 0
-    return len(sessions_between(row.first_run_date, row.last_run_date)) + 1
+    said = "; ".join(f"{_HORIZONS[row.horizon]}: {row.verdict}" for row in fleet)
+    return f"Skill against \"tomorrow's close is today's\", with 95 % intervals. {said[:1].upper()}{said[1:]}."
 
 
 def sources(checked: Checked | None, results: Sequence[shapes.Result]) -> list[str]:

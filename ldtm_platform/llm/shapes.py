@@ -1,7 +1,8 @@
 """What the tools answer: pydantic models, of a bounded size, with units in the names.
 
 Percentages are in per cent (2.5 is 2.5 %), prices in dollars in the price basis of their own session, ratios and skill
-are plain numbers. Skill is 1 - error / error of persistence ("tomorrow's close is today's"): above 0 is better than it.
+are plain numbers. Skill is 1 - error / error of persistence ("tomorrow's close is today's"): above 0 is better than it,
+and proven only where all of its 95 % interval is above 0.
 """
 
 from datetime import date, datetime
@@ -62,6 +63,8 @@ class AccuracyRow(Row):
     persistence_avg_abs_pct_error: Percent | None
     avg_abs_pct_error_weekly: Percent | None
     skill_vs_persistence: Ratio | None
+    skill_low: Ratio | None = Field(None, description="The low end of its 95 % interval; above 0: proven")
+    skill_high: Ratio | None = Field(None, description="The high end of its 95 % interval")
     is_simulated: Simulated
 
 
@@ -73,10 +76,14 @@ class SkillRow(Row):
 
     horizon: Horizon
     n: Count
+    evaluated_sessions: Count = Field(description="On which they were made: tickers share the luck of each")
     mean_abs_log_error_pct: Percent | None = Field(description="100 x the mean of |ln(forecast close / actual close)|")
     persistence_mean_abs_log_error_pct: Percent | None = Field(description="The same of persistence, on the same rows")
     ratio_to_persistence: Ratio | None
     skill: Ratio | None
+    skill_low: Ratio | None = Field(description="The low end of its 95 % interval; above 0: better than persistence")
+    skill_high: Ratio | None = Field(description="The high end of its 95 % interval")
+    verdict: str = Field(description="What that proves, in words; the percentages are of the skill")
     first_run_date: date | None
     last_run_date: date | None
 

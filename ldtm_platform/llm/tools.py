@@ -20,6 +20,8 @@ from typing import Any, TypeVar
 import polars as pl
 import sqlalchemy as sa
 
+from ldtm_platform.evaluation.comparison import Comparison
+from ldtm_platform.evaluation.verdict import verdict
 from ldtm_platform.horizons import HORIZONS
 from ldtm_platform.llm import shapes
 from ldtm_platform.llm.arguments import AccuracyArgs, Args, HeadlinesArgs, HistoryArgs, ModelCardsArgs, PredictionsArgs
@@ -79,7 +81,9 @@ def fleet_skill(engine: sa.Engine) -> tuple[shapes.SkillRow, ...]:
     """All official out-of-sample forecasts against persistence, a row for each horizon that has matured ones."""
     frame = remembered.prediction_skill(engine).filter(pl.col("family") == FAMILY)
     errors = (pl.col("mean_abs_log_error", "persistence_mean_abs_log_error") * 100).name.suffix("_pct")
-    told = frame.with_columns(errors, skill=1 - pl.col("ratio_to_persistence"))
+    said = [verdict(Comparison.of(row)) for row in frame.iter_rows(named=True)]
+    told = frame.with_columns(errors, pl.Series("verdict", said, dtype=pl.String))
+    told = told.rename({"sessions": "evaluated_sessions"})
     return _rows(told, shapes.SkillRow, len(HORIZONS))
 
 

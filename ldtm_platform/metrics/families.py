@@ -58,14 +58,18 @@ def targets(engine: sa.Engine) -> Iterator[GaugeMetricFamily]:
 def skill(engine: sa.Engine) -> Iterator[GaugeMetricFamily]:
     """How official out-of-sample forecasts compare with persistence, by family and horizon."""
     frame = remembered.prediction_skill(engine).filter(pl.col("ratio_to_persistence").is_not_null())
-    rows = frame.select("family", "horizon", "n", skill=1 - pl.col("ratio_to_persistence")).rows(named=True)
+    rows = frame.rows(named=True)
     labels = ["family", "horizon"]
     worth = _gauge("ldtm_forecast_skill", "1 - error / persistence's error; above 0 is better than it", labels)
+    low = _gauge("ldtm_forecast_skill_low", "The low end of its 95 % interval; above 0 proves skill", labels)
     scored = _gauge("ldtm_forecasts_scored", "Forecasts that have matured", labels)
     for row in rows:
         worth.add_metric([row["family"], row["horizon"]], row["skill"])
         scored.add_metric([row["family"], row["horizon"]], row["n"])
+        if row["skill_low"] is not None:
+            low.add_metric([row["family"], row["horizon"]], row["skill_low"])
     yield worth
+    yield low
     yield scored
 
 

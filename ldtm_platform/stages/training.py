@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from ldtm_platform.batches import batches
 from ldtm_platform.evaluation.skill import persistence_loss
+from ldtm_platform.evaluation.verdict import of_test_part
 from ldtm_platform.fleet.device import resolve_device
 from ldtm_platform.fleet.fit import fit_fleet, planned_version
 from ldtm_platform.fleet.names import CpuEngine, FleetEngine
@@ -199,7 +200,7 @@ def _made(manifest: Manifest, state: str, message: str = "") -> Outcome:
         message,
         {
             "version": manifest.version,
-            "verdict": _verdict(manifest.skill["test"].get("total")),
+            "verdict": of_test_part(manifest.skill["test"].get("total")),
             **skill,
             "best_val_loss": round(manifest.best_val_loss, 6),
             **({} if naive is None else {"persistence_val_loss": round(naive, 6)}),
@@ -212,10 +213,3 @@ def _made(manifest: Manifest, state: str, message: str = "") -> Outcome:
             "device": manifest.device,
         },
     )
-
-
-def _verdict(test_skill: float | None) -> str:
-    """One test part of one ticker cannot prove skill; it can show that there is none."""
-    if test_skill is None:
-        return "no test part to judge by"
-    return 'no skill: worse than "tomorrow is today"' if test_skill <= 0 else "smaller test loss, no proof of skill"

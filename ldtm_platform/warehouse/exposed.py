@@ -35,6 +35,7 @@ EXPOSED = (
     "ldtm_snapshot_revisions",
     "stage_benchmarks",
     "ldtm_signals",
+    "ldtm_errors_30d",
     "ldtm_accuracy_30d",
     "ldtm_model_cards",
     "ldtm_confidence",

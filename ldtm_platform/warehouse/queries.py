@@ -12,18 +12,14 @@ ORDER BY v.ticker COLLATE "C", v.trained_through <= :session DESC NULLS LAST, c.
 CHAMPIONS = _CHAMPIONS.format(of="")
 CHAMPION_OF = _CHAMPIONS.format(of="v.ticker = :ticker AND ")
 
-PREDICTION_SKILL = """
-SELECT family, horizon, count(*) AS n,
-       avg(abs_log_error) AS mean_abs_log_error,
-       avg(persistence_abs_log_error) FILTER (WHERE abs_log_error IS NOT NULL) AS persistence_mean_abs_log_error,
-       avg(abs_log_error) / nullif(avg(persistence_abs_log_error) FILTER (WHERE abs_log_error IS NOT NULL), 0)
-           AS ratio_to_persistence,
-       min(run_date) AS first_run_date, max(run_date) AS last_run_date
+# A row a session: tickers share the luck of one.
+SESSION_LOSSES = """
+SELECT family, horizon, run_date, count(*) AS n, sum(abs_log_error) AS own, sum(persistence_abs_log_error) AS naive
 FROM ldtm_prediction_errors
 WHERE NOT in_sample AND NOT is_late
   AND ticker <> ALL(cast(:apart AS text[]))
-GROUP BY family, horizon
-ORDER BY family, array_position(ARRAY['next_day', 'next_monday', 'one_month'], horizon)"""
+GROUP BY family, horizon, run_date
+ORDER BY family, array_position(ARRAY['next_day', 'next_monday', 'one_month'], horizon), run_date"""
 
 # The view ldtm_model_cards says this and much more of every ticker, and takes four times as long.
 FRESHNESS = """

@@ -7,6 +7,7 @@ import polars as pl
 import sqlalchemy as sa
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
+from ldtm_platform.evaluation import comparison
 from ldtm_platform.features.engineer import restate
 from ldtm_platform.features.feature_set import FEATURES
 from ldtm_platform.warehouse import queries
@@ -100,18 +101,23 @@ def snapshots(engine: sa.Engine, *, run_date: date | None = None, ticker: str | 
 
 
 def accuracy_30d(engine: sa.Engine) -> pl.DataFrame:
-    """View ldtm_accuracy_30d: one row per ticker with an out-of-sample snapshot in the last 30 calendar days."""
-    return selected(engine, 'SELECT * FROM ldtm_accuracy_30d ORDER BY ticker COLLATE "C"')
+    """View ldtm_accuracy_30d: one row per ticker with an out-of-sample snapshot in the last 30 calendar days.
+
+    Beside its columns: skill_low and skill_high, the 95 % interval of skill_vs_persistence.
+    """
+    known = selected(engine, 'SELECT * FROM ldtm_accuracy_30d ORDER BY ticker COLLATE "C"')
+    return comparison.with_interval(known, known["evaluated_days"])
 
 
 def prediction_skill(engine: sa.Engine) -> pl.DataFrame:
     """Official out-of-sample errors per family and horizon, each against persistence on the very same rows.
 
-    Columns: family, horizon, n, mean_abs_log_error, persistence_mean_abs_log_error, ratio_to_persistence (below 1 is
-    better than "tomorrow is today"), first_run_date, last_run_date. Simulated tickers are left out where there are
-    others (see provenance.py).
+    Columns: family, horizon, n, sessions, mean_abs_log_error, persistence_mean_abs_log_error, ratio_to_persistence
+    (below 1 is better than "tomorrow is today"), skill, skill_low and skill_high (its 95 % interval), first_run_date,
+    last_run_date. Simulated tickers are left out where there are others (see provenance.py).
     """
-    return selected(engine, queries.PREDICTION_SKILL, apart=list(provenance(engine).apart))
+    losses = selected(engine, queries.SESSION_LOSSES, apart=list(provenance(engine).apart))
+    return comparison.by_horizon(losses)
 
 
 def freshness(engine: sa.Engine) -> pl.DataFrame:

@@ -56,16 +56,20 @@ SELECT run_date, ticker, horizon, score, evaluated, replayed, evidence, hits, di
        base_rate, prior_strength, p_dir, rel_mae, rel_mae_log_se, p_err, strength, half_width, coverage, promises
 FROM ldtm_confidence WHERE ticker = :ticker AND run_date = :session"""
 
-# The window is that of the view ldtm_accuracy_30d; this adds what a fair comparison needs beside it. The second bound
-# excludes nothing: with one bound alone the planner reads all snapshots (50 ms) instead of the index (4 ms).
+# What a fair comparison needs beside ldtm_accuracy_30d, over the same window.
 _DIRECTIONS_30D = """
 SELECT ticker, count(*) FILTER (WHERE next_day_direction_actual = 'UP') AS ups,
        count(next_day_direction_actual) AS moves, min(run_date) AS first_run_date, max(run_date) AS last_run_date
-FROM ldtm_daily_snapshots
-WHERE NOT in_sample AND next_day_pct_error IS NOT NULL
-  AND run_date > (SELECT max(run_date) FROM ldtm_daily_snapshots WHERE NOT in_sample) - 30
-  AND run_date <= (SELECT max(run_date) FROM ldtm_daily_snapshots)
+FROM ldtm_errors_30d
+WHERE next_day_pct_error IS NOT NULL
 GROUP BY ticker"""
+
+_LOSSES_30D = """
+SELECT run_date, count(*) AS n, sum(abs_log_error) AS own, sum(persistence_abs_log_error) AS naive
+FROM ldtm_errors_30d
+WHERE abs_log_error IS NOT NULL AND ticker = ANY(cast(:tickers AS text[]))
+GROUP BY run_date
+ORDER BY run_date"""
 
 
 def ticker_history(engine: sa.Engine, ticker: str, *, session: date | None, last: int) -> pl.DataFrame:
@@ -108,3 +112,8 @@ def ticker_confidence(engine: sa.Engine, ticker: str, session: date) -> pl.DataF
 def directions_30d(engine: sa.Engine) -> pl.DataFrame:
     """Of each ticker in ldtm_accuracy_30d: how often it rose (ups) of how many moves, and over which sessions."""
     return selected(engine, _DIRECTIONS_30D)
+
+
+def losses_30d(engine: sa.Engine, tickers: Sequence[str]) -> pl.DataFrame:
+    """The next-day losses of some tickers together, a row a session: run_date, n, own, naive (see comparison.py)."""
+    return selected(engine, _LOSSES_30D, tickers=list(tickers))

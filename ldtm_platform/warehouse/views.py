@@ -4,30 +4,8 @@ Each definition is the SQL of this code; the migrations hold their own frozen co
 when the two differ. Order matters: a definition may use those above it.
 """
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Definition:
-    """One view, function, aggregate or trigger: how it is made and how it is dropped."""
-
-    create: str
-    drop: str
-
-
-def view(name: str, query: str) -> Definition:
-    """A view of that name."""
-    return Definition(f"CREATE VIEW {name} AS{query}", f"DROP VIEW {name}")
-
-
-def only_added(table: str) -> Definition:
-    """A trigger that refuses to change or delete rows of a table."""
-    return Definition(
-        f"CREATE TRIGGER {table}_only_added BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
-        "FOR EACH STATEMENT EXECUTE FUNCTION ldtm_refuse_change()",
-        f"DROP TRIGGER {table}_only_added ON {table}",
-    )
-
+from ldtm_platform.warehouse.definition import Definition, only_added, view
+from ldtm_platform.warehouse.error_views import ACCURACY_30D, ERRORS_30D, LOG_ERROR, PREDICTION_ERRORS
 
 REFUSE_CHANGE = Definition(
     """
@@ -110,71 +88,6 @@ FROM model_promotions
 ORDER BY ticker, family, id DESC""",
 )
 
-# Persistence forecasts the run date's close, so its error stands beside each model's on the very same rows. What was
-# forecast under a former name of a ticker counts under its present one, where its bars are.
-PREDICTION_ERRORS = view(
-    "ldtm_prediction_errors",
-    """
-SELECT p.id, p.run_date, named.ticker, p.family, p.model_version, p.horizon, p.target_date,
-       p.run_date_close, p.predicted_close, a.actual_close,
-       (p.predicted_close - a.actual_close) / a.actual_close * 100 AS pct_error,
-       (p.run_date_close - a.actual_close) / a.actual_close * 100 AS persistence_pct_error,
-       CASE WHEN p.predicted_close > 0 THEN abs(ln(p.predicted_close / a.actual_close)) END AS abs_log_error,
-       abs(ln(p.run_date_close / a.actual_close)) AS persistence_abs_log_error,
-       p.trained_through, p.generated_at, p.in_sample, p.is_late, p.is_replay
-FROM ldtm_predictions p
-LEFT JOIN ticker_aliases alias ON alias.old_ticker = p.ticker AND p.run_date < alias.changed_on
-CROSS JOIN LATERAL (SELECT coalesce(alias.current_ticker, p.ticker) AS ticker) named
-JOIN market_data_daily bar ON bar.ticker = named.ticker AND bar.date = p.target_date
-LEFT JOIN market_data_split_regimes own
-    ON own.ticker = named.ticker AND p.target_date >= own.from_date AND p.target_date < own.until_date
-LEFT JOIN market_data_split_regimes basis
-    ON basis.ticker = named.ticker AND p.price_basis >= basis.from_date AND p.price_basis < basis.until_date
-LEFT JOIN market_data_daily origin ON origin.ticker = named.ticker AND origin.date = p.run_date
-CROSS JOIN LATERAL (
-    SELECT bar.close * (coalesce(own.split_factor, 1) / coalesce(basis.split_factor, 1))
-        * ldtm_basis_change(p.run_date_close, origin.close) AS actual_close
-) a""",
-)
-
-ACCURACY_30D = view(
-    "ldtm_accuracy_30d",
-    """
-WITH recent AS (
-    SELECT *, abs(run_date_close - next_day_actual) / next_day_actual * 100 AS persistence_abs_pct_error,
-           CASE WHEN next_day_close_pred > 0 THEN abs(ln(next_day_close_pred / next_day_actual)) END AS abs_log_error,
-           abs(ln(run_date_close / next_day_actual)) AS persistence_abs_log_error
-    FROM ldtm_daily_snapshots
-    WHERE NOT in_sample
-      AND run_date > (SELECT max(run_date) FROM ldtm_daily_snapshots WHERE NOT in_sample) - 30
-), scored AS (
-    SELECT ticker,
-           count(next_day_pct_error) AS evaluated_days,
-           avg(abs(next_day_pct_error)) AS avg_abs_pct_error,
-           avg(abs(next_monday_pct_error)) AS avg_abs_pct_error_weekly,
-           count(next_day_direction_correct) AS evaluated_directions,
-           count(*) FILTER (WHERE next_day_direction_correct) AS correct_directions,
-           max(run_date) AS latest_run_date,
-           (array_agg(next_day_close_pred ORDER BY run_date DESC))[1] AS latest_next_day_pred,
-           count(*) AS predicted_days,
-           count(next_monday_pct_error) AS evaluated_mondays,
-           count(next_day_pct_error) FILTER (WHERE is_replay) AS replayed_days,
-           avg(persistence_abs_pct_error) FILTER (WHERE next_day_pct_error IS NOT NULL)
-               AS persistence_avg_abs_pct_error,
-           avg(abs_log_error) AS mean_abs_log_error,
-           avg(persistence_abs_log_error) FILTER (WHERE abs_log_error IS NOT NULL) AS persistence_mean_abs_log_error
-    FROM recent
-    GROUP BY ticker
-)
-SELECT ticker, evaluated_days, avg_abs_pct_error, avg_abs_pct_error_weekly,
-       100::double precision * correct_directions / nullif(evaluated_directions, 0) AS direction_accuracy_pct,
-       latest_run_date, latest_next_day_pred,
-       predicted_days, evaluated_directions, correct_directions, evaluated_mondays, persistence_avg_abs_pct_error,
-       1 - mean_abs_log_error / nullif(persistence_mean_abs_log_error, 0) AS skill_vs_persistence, replayed_days,
-       mean_abs_log_error, persistence_mean_abs_log_error
-FROM scored""",
-)
-
 SIGNALS = view(
     "ldtm_signals",
     """
@@ -255,11 +168,13 @@ DEFINITIONS = (
     only_added("model_promotions"),
     PRODUCT,
     BASIS_CHANGE,
+    LOG_ERROR,
     SPLIT_REGIMES,
     ADJUSTED,
     HOURLY_GRIDS,
     CHAMPIONS,
     PREDICTION_ERRORS,
+    ERRORS_30D,
     ACCURACY_30D,
     SIGNALS,
     MODEL_CARDS,

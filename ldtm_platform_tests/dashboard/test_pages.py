@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Locator, Page, expect
 
+from ldtm_platform.evaluation.comparison import with_interval
 from ldtm_platform.evaluation.confidence_words import confidence_sentence
 from ldtm_platform.universe import SURVIVORSHIP, load_universe
 from ldtm_platform.warehouse import reads
@@ -116,6 +117,13 @@ def test_the_leaderboard_is_in_the_shrunk_order_and_says_what_coins_do(page: Wat
     hits = f"{best['correct_directions']} / {best['evaluated_directions']}"
     assert page.rows("leaderboard", "hits_of_n")[0] == hits
     assert all(value.startswith("…") for value in page.rows("leaderboard", "skill_pct"))
+    # Only an interval above 0 is a claim.
+    records = reads.confidence(known).filter(pl.col("horizon") == "next_day")
+    lows = dict(with_interval(records, records["evaluated"]).select("ticker", "skill_low").iter_rows())
+    shown = dict(zip(page.rows("leaderboard", "ticker"), page.rows("leaderboard", "record_skill_pct"), strict=True))
+    assert {"✓", "○", "✕"} <= {value[0] for value in shown.values()}
+    assert all(lows[ticker] > 0 for ticker, value in shown.items() if value[0] == "✓")
+    assert all(lows[ticker] <= 0 for ticker, value in shown.items() if value[0] == "○")
 
 
 def test_the_csv_of_a_table_has_every_row_and_plain_values(page: Watched, known: sa.Engine, tmp_path: Path) -> None:

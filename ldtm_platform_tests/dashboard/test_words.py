@@ -8,6 +8,7 @@ from dash.development.base_component import Component
 
 from ldtm_platform.dashboard.parts import states, text, tiles
 from ldtm_platform.dashboard.parts.theme import BLUE, GREEN, GREY, PURPLE, VERMILLION
+from ldtm_platform.evaluation.comparison import Comparison
 
 
 @pytest.mark.parametrize(
@@ -25,26 +26,32 @@ def test_numbers_have_separators_and_a_true_minus() -> None:
 
 
 @pytest.mark.parametrize(
-    ("skill", "n", "words"),
+    ("found", "glyph", "said"),
     [
-        (0.3, 20, "Not enough evidence yet: n = 20 of 21"),
-        (None, 500, "Nothing to compare: tomorrow-is-today made no error (n = 500)"),
-        (0.0, 21, "No skill: no better than tomorrow-is-today (n = 21)"),
-        (-0.435, 40, "No skill: worse than tomorrow-is-today by 43.5 % (n = 40)"),
-        (0.021, 1200, "Error 2.1 % below tomorrow-is-today (n = 1,200)"),
+        (Comparison(0.3, 0.1, 0.5, 20, 20), "…", "Not enough evidence yet: n = 20 of 21"),
+        (Comparison(0.3, 0.1, 0.5, 412, 412, 21), "…", "Not enough evidence yet: n = 19 of 21"),
+        (Comparison(-0.1, -0.3, 0.1, 2060, 20), "…", "Not enough evidence yet: n = 20 of 21"),
+        (Comparison(None, None, None, 500, 500), "…", "Nothing to compare: tomorrow-is-today made no error (n = 500)"),
+        (Comparison(0.0, 0.0, 0.0, 21, 21), "✕",
+         "No skill: no better than tomorrow-is-today, 95 % +0.0 to +0.0 % (n = 21)"),
+        (Comparison(-0.435, -0.6, -0.28, 40, 40), "✕",
+         "No skill: worse than tomorrow-is-today by 43.5 %, 95 % −60.0 to −28.0 % (n = 40)"),
+        (Comparison(-0.22, None, None, 156, 39, 21), "✕",
+         "No skill: worse than tomorrow-is-today by 22.0 % (n = 156 on 39 sessions, counting as 1)"),
+        (Comparison(-0.2, -0.3, -0.1, 2060, 20), "✕",
+         "No skill: worse than tomorrow-is-today by 20.0 %, 95 % −30.0 to −10.0 % (n = 2,060 on 20 sessions)"),
+        (Comparison(0.008, -0.012, 0.027, 229, 229), "○",
+         "No proof of skill: 0.8 % below tomorrow-is-today, 95 % −1.2 to +2.7 % (n = 229)"),
+        (Comparison(0.5, None, None, 229, 229), "○", "No proof of skill: 50.0 % below tomorrow-is-today (n = 229)"),
+        (Comparison(0.021, 0.004, 0.038, 1200, 1200), "✓",
+         "Error 2.1 % below tomorrow-is-today, 95 % +0.4 to +3.8 % (n = 1,200)"),
     ],
-)
-def test_the_verdict_on_a_skill_needs_evidence_and_names_its_n(skill: float | None, n: int, words: str) -> None:
-    assert tiles.verdict(skill, n) == words
-
-
-def test_a_badge_says_with_a_glyph_what_it_says_with_a_colour() -> None:
-    badges = [tiles.skill_badge(skill, n) for skill, n in ((0.1, 50), (-0.1, 50), (0.1, 5))]
-    assert [(_props(badge)["className"], _text(badge)[0]) for badge in badges] == [
-        ("skill-badge better", "✓"),
-        ("skill-badge worse", "✕"),
-        ("skill-badge unknown", "…"),
-    ]
+)  # fmt: skip
+def test_a_verdict_claims_skill_only_where_the_interval_does(found: Comparison, glyph: str, said: str) -> None:
+    assert tiles.verdict(found) == said
+    badge = tiles.skill_badge(found)
+    assert _text(badge)[0] == glyph
+    assert _props(badge)["className"] == f"skill-badge {found.outcome}"
 
 
 @pytest.mark.parametrize("background", ["#ffffff", "#191c21"])

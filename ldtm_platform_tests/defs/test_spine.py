@@ -87,7 +87,7 @@ def test_each_trained_ticker_shows_losses_skill_and_a_verdict(fleet: Fleet) -> N
         assert card["version"].startswith(f"ldtm-{ticker}-20240531-")
         assert card["trained_through"] == TRAINED_THROUGH.isoformat()
         better = card["test_skill_total"] > 0
-        assert card["verdict"].startswith("smaller test loss, no proof" if better else "no skill: worse than")
+        assert card["verdict"].startswith("No proof of skill: loss" if better else "No skill on its test part")
         assert {f"test_skill_{horizon}" for horizon in ("next_day", "next_monday", "one_month")} <= set(card)
         assert card["epochs_run"] == card["best_epoch"] == 1
 

@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing
-from datetime import date
 
 import pytest
 import sqlalchemy as sa
@@ -257,12 +256,9 @@ def test_the_context_keeps_to_its_budget_and_knows_only_what_it_gives(engine: sa
 
 def test_the_badge_says_plainly_what_skill_there_is(engine: sa.Engine) -> None:
     fleet = answer_of(engine, "AAPL?", None).fleet
-    assert "Verdict:" in cite.badge(fleet)
-    worse = [row.model_copy(update={"skill": -0.1, "n": 50}) for row in fleet]
-    assert cite.badge(worse).endswith("Verdict: no skill.")
-    few = [row.model_copy(update={"n": 5, "last_run_date": date(2026, 4, 22)}) for row in fleet]
-    assert "not enough evidence (n=5," in cite.badge(few)
-    evening = [row.model_copy(update={"n": 103, "skill": 0.2, "first_run_date": row.last_run_date}) for row in fleet]
-    assert cite.badge(evening).count("not enough evidence (n=103, sessions 1)") == len(fleet)
-    assert "Verdict" not in cite.badge(evening)
+    assert [row.horizon for row in fleet] == ["next_day", "next_monday", "one_month"]
+    said = cite.badge(fleet)
+    assert all(row.verdict in said for row in fleet)
+    assert "one month: No skill: worse than tomorrow-is-today by" in said
+    assert "Next day: No proof of skill: " in said
     assert "no forecast has matured" in cite.badge(())

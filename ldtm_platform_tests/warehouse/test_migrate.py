@@ -56,7 +56,7 @@ def test_an_empty_database_gets_the_schema_of_the_code_and_a_second_upgrade_chan
 
 def test_every_revision_goes_down_and_up_again_and_base_leaves_nothing(empty: sa.Engine) -> None:
     upgrade(empty)
-    for revision in ("0009", "0007", "0006", "0005", "0004", "0003", "0002", "0001", "base"):
+    for revision in ("0014", "0009", "0007", "0006", "0005", "0004", "0003", "0002", "0001", "base"):
         downgrade(empty, revision)
     assert leftovers(empty) == {VERSION_TABLE}
     upgrade(empty)

@@ -7,9 +7,12 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
+from ldtm_platform.dashboard.figures import history as drawable
+from ldtm_platform.evaluation.comparison import compared
 from ldtm_platform.sessions import sessions_between
 from ldtm_platform.warehouse.fillback import fill_back
 from ldtm_platform.warehouse.reads import accuracy_30d, model_cards, prediction_skill, signals, snapshots
+from ldtm_platform.warehouse.screens import losses_30d, ticker_history
 from ldtm_platform.warehouse.writes import append_predictions, log_runs, promote
 from ldtm_platform_tests.warehouse.rows import (
     FAMILY,
@@ -188,12 +191,42 @@ def test_replayed_days_are_those_evaluated_whose_forecast_was_made_afterwards(en
     assert view.select("predicted_days", "evaluated_days", "replayed_days").rows() == [(3, 2, 1)]
 
 
-def test_a_forecast_below_zero_has_a_percent_error_and_breaks_no_view(engine: sa.Engine) -> None:
+def test_a_forecast_below_zero_counts_everywhere_as_one_of_a_hundredth_of_the_close(engine: sa.Engine) -> None:
+    store_snapshot(engine, "NVDA", -5.0, 110.0)
+    store_snapshot(engine, "AMD", 105.0, 110.0)
+    for ticker in ("NVDA", "AMD"):
+        store_bars(engine, ticker, {THURSDAY: 110.0})
     with engine.begin() as connection:
-        append_predictions(connection, forecast("NVDA", {"next_day": -5.0}))
-    store_bars(engine, "NVDA", {THURSDAY: 100.0})
-    (row,) = query(engine, "SELECT pct_error, abs_log_error FROM ldtm_prediction_errors")
-    assert row == {"pct_error": -105.0, "abs_log_error": None}
+        fill_back(connection, through=THURSDAY)
+    (row,) = query(engine, "SELECT pct_error, abs_log_error FROM ldtm_prediction_errors WHERE ticker = 'NVDA'")
+    assert row == {"pct_error": pytest.approx(-11500 / 110), "abs_log_error": pytest.approx(log(110))}
+    worst, naive = log(110), log(1.1)
+    (fleet,) = prediction_skill(engine).select("n", "sessions", "mean_abs_log_error", "skill").rows()
+    assert fleet == (
+        2,
+        1,
+        pytest.approx((worst + log(110 / 105)) / 2),
+        pytest.approx(1 - (worst + log(110 / 105)) / (2 * naive)),
+    )
+    month = accuracy_30d(engine).filter(pl.col("ticker") == "NVDA").row(0, named=True)
+    assert (month["evaluated_days"], month["skill_vs_persistence"]) == (1, pytest.approx(1 - worst / naive))
+    assert losses_30d(engine, ["NVDA", "AMD"]).select("n", "own").rows() == [(2, pytest.approx(worst + log(110 / 105)))]
+    scored = drawable.errors(ticker_history(engine, "NVDA", session=None, last=9), "next_day")
+    assert scored["own"].to_list() == [pytest.approx(worst)]
+
+
+def test_the_interval_of_thirty_days_is_that_of_the_same_losses_anywhere(engine: sa.Engine) -> None:
+    days = sessions_between(date(2026, 3, 25), date(2026, 4, 23))
+    for number, day in enumerate(days[:-1]):
+        store_snapshot(engine, "AAPL", 100.0 + number % 3, 110.0, run_date=day)
+    store_bars(engine, "AAPL", {day: 100.0 + number % 5 for number, day in enumerate(days)})
+    with engine.begin() as connection:
+        fill_back(connection, through=days[-1])
+    month = accuracy_30d(engine).row(0, named=True)
+    found = compared(losses_30d(engine, ["AAPL"]), "next_day")
+    assert (found.n, found.sessions) == (month["evaluated_days"],) * 2
+    bounds = [month["skill_vs_persistence"], month["skill_low"], month["skill_high"]]
+    assert bounds == [pytest.approx(each) for each in (found.skill, found.low, found.high)]
 
 
 def test_a_card_shows_the_champion_its_latency_and_its_signal(engine: sa.Engine) -> None:

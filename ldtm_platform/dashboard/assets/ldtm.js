@@ -48,10 +48,16 @@
     percent: shown((value, digits) => plain(value, digits) + " %"),
     change: shown((value, digits) => withSign(value, digits) + " %"),
     bucket: (value) => ({ bullish: "\u25b2 bullish", neutral: "\u25a0 neutral", bearish: "\u25bc bearish" })[value] || MISSING,
-    skill: (value, row, n) => {
+    /* Glyphs as in parts/tiles.py: what is above 0 is a claim only where its interval is too. */
+    skill: (value, row, n, low) => {
       const count = n && row && known(row[n]) ? " \u00b7 n " + plain(row[n], 0) : "";
       if (!known(value)) return "\u2026" + count;
-      return (value > 0 ? "\u2713 " : "\u2715 ") + plain(value, 1) + " %" + count;
+      const glyph = value <= 0 ? "\u2715 " : row[low] > 0 ? "\u2713 " : "\u25cb ";
+      return glyph + plain(value, 1) + " %" + count;
+    },
+    between: (row, low, high) => {
+      if (!row || !known(row[low]) || !known(row[high])) return null;
+      return "95 % interval: " + plain(row[low], 1) + " to " + plain(row[high], 1) + " %";
     },
     /* The CSV holds the values, not their decoration. */
     rawCell: (params) => harmless(params.value === null || params.value === undefined ? "" : params.value),

@@ -1,7 +1,10 @@
 """Snapshots made drawable: every price in the basis of the last close drawn, and errors beside persistence's."""
 
+from math import nan
+
 import polars as pl
 
+from ldtm_platform.evaluation.skill import LEAST_SHARE
 from ldtm_platform.horizons import HORIZONS
 from ldtm_platform.prices.adjust import with_split_factor
 
@@ -44,10 +47,11 @@ def in_shown_basis(history: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:
 def errors(history: pl.DataFrame, horizon: str) -> pl.DataFrame:
     """The matured forecasts of one horizon that were not made in sample: target, error and persistence's, in percent.
 
-    Columns: run_date, target_date, error_pct and persistence_error_pct (absolute, of the actual close), is_replay,
-    log_error and persistence_log_error (|ln(forecast / actual)|, which skill is made of everywhere).
+    In the order in which they were made, which is that of their targets. Columns: run_date, target_date, error_pct and
+    persistence_error_pct (absolute, of the actual close), is_replay, and what evaluation/comparison.py compares: n (1),
+    own and naive (|ln(forecast / actual)| and persistence's).
     """
-    actual, predicted = pl.col(f"{horizon}_actual"), pl.col(f"{horizon}_close_pred")
+    actual, predicted, close = (pl.col(f"{horizon}_actual"), pl.col(f"{horizon}_close_pred"), pl.col("run_date_close"))
     return (
         history.filter(~pl.col("in_sample"))
         .drop_nulls([f"{horizon}_actual", f"{horizon}_close_pred", "run_date_close"])
@@ -55,24 +59,17 @@ def errors(history: pl.DataFrame, horizon: str) -> pl.DataFrame:
             "run_date",
             pl.col(f"{horizon}_target_date").alias("target_date"),
             error_pct=(predicted / actual - 1).abs() * 100,
-            persistence_error_pct=(pl.col("run_date_close") / actual - 1).abs() * 100,
+            persistence_error_pct=(close / actual - 1).abs() * 100,
             is_replay="is_replay",
-            log_error=(predicted / actual).log().abs(),
-            persistence_log_error=(pl.col("run_date_close") / actual).log().abs(),
+            n=pl.lit(1),
+            own=(pl.max_horizontal(predicted, LEAST_SHARE * close) / actual).log().abs(),
+            naive=(close / actual).log().abs(),
         )
         .sort("target_date", "run_date")
     )
 
 
-def mean_errors(scored: pl.DataFrame) -> tuple[int, float | None, float | None, float | None]:
-    """n, mean absolute error in percent, persistence's, and skill, of a frame that `errors` gives.
-
-    skill = 1 - mean |ln(forecast / actual)| / persistence's.
-    """
-    own, naive = scored["error_pct"].mean(), scored["persistence_error_pct"].mean()
-    log_error, log_naive = scored["log_error"].mean(), scored["persistence_log_error"].mean()
-    if not isinstance(own, float) or not isinstance(naive, float):
-        return 0, None, None, None
-    assert isinstance(log_error, float)
-    assert isinstance(log_naive, float)
-    return scored.height, own, naive, 1 - log_error / log_naive if log_naive > 0 else None
+def mean_errors(scored: pl.DataFrame) -> tuple[float, float]:
+    """Mean absolute error in percent and persistence's, of a frame that `errors` gives; nan of none."""
+    own, naive = (scored[name].mean() for name in ("error_pct", "persistence_error_pct"))
+    return (own, naive) if isinstance(own, float) and isinstance(naive, float) else (nan, nan)

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from ldtm_platform.dashboard.parts.theme import BLUE, GREY, MARGIN, VERMILLION, figure
+from ldtm_platform.evaluation.comparison import with_interval
 from ldtm_platform.evaluation.confidence import (
     MIN_EVIDENCE,
     PRIOR_STRENGTH,
@@ -17,8 +18,6 @@ from ldtm_platform.evaluation.confidence import (
 from ldtm_platform.evaluation.confidence_words import confidence_sentence
 
 ERRORS = ("avg_abs_pct_error", "persistence_avg_abs_pct_error")
-# What skill is made of.
-LOG_ERRORS = ("mean_abs_log_error", "persistence_mean_abs_log_error")
 _WHISKERS = {"type": "data", "symmetric": False, "color": GREY, "thickness": 1, "width": 2}
 
 
@@ -51,12 +50,15 @@ def ranked(accuracy: pl.DataFrame, directions: pl.DataFrame, confidence: pl.Data
     strength = estimated_strength(hits[n >= MIN_EVIDENCE], n[n >= MIN_EVIDENCE]) if n.size else PRIOR_STRENGTH
     low, high = wilson_interval(hits, n)
     shrunk = np.where(n > 0, shrunk_hit_rate(hits, n, base, strength), np.nan)
+    enough = pl.col("evaluated_days") >= MIN_EVIDENCE
     scored = accuracy.with_columns(
         pl.Series("shrunk_pct", 100 * shrunk).fill_nan(None),
         pl.Series("low_pct", 100 * low).fill_nan(None),
         pl.Series("high_pct", 100 * high).fill_nan(None),
         base_rate_pct=pl.lit(100 * base),
-        skill_pct=pl.when(pl.col("evaluated_days") >= MIN_EVIDENCE).then(pl.col("skill_vs_persistence") * 100),
+        skill_pct=pl.when(enough).then(pl.col("skill_vs_persistence") * 100),
+        skill_low_pct=pl.when(enough).then(pl.col("skill_low") * 100),
+        skill_high_pct=pl.when(enough).then(pl.col("skill_high") * 100),
         replayed_pct=100 * pl.col("replayed_days") / pl.col("evaluated_days"),
     )
     return (
@@ -71,19 +73,6 @@ def pooled(board: pl.DataFrame, name: str) -> float | None:
     known = board.drop_nulls(name)
     days = int(known["evaluated_days"].sum())
     return float((known[name] * known["evaluated_days"]).sum()) / days if days else None
-
-
-def standing(board: pl.DataFrame) -> tuple[float | None, int]:
-    """The skill of all forecasts of `ranked` together, and the n that it rests on.
-
-    That is the forecasts; but of a skill above 0 the sessions, while they are too few: on each of them all tickers have
-    the same luck, and a good month of a fleet is no evidence yet.
-    """
-    own, naive = (pooled(board, name) for name in LOG_ERRORS)
-    skill = 1 - own / naive if own is not None and naive else None
-    sessions = int(board.select(pl.col("evaluated_days").max()).item() or 0)
-    flatters = skill is not None and skill > 0 and sessions < MIN_EVIDENCE
-    return skill, sessions if flatters else int(board["evaluated_days"].sum())
 
 
 def record_figure(confidence: pl.DataFrame) -> dict[str, Any]:
@@ -125,11 +114,14 @@ def record_figure(confidence: pl.DataFrame) -> dict[str, Any]:
 
 
 def _record(confidence: pl.DataFrame) -> pl.DataFrame:
-    return confidence.select(
+    enough = pl.col("evidence") >= MIN_EVIDENCE
+    return with_interval(confidence, confidence["evaluated"]).select(
         "ticker",
         record_hits="hits",
         record_n="directions",
-        record_skill_pct=pl.when(pl.col("evidence") >= MIN_EVIDENCE).then((1 - pl.col("rel_mae")) * 100),
+        record_skill_pct=pl.when(enough).then((1 - pl.col("rel_mae")) * 100),
+        record_skill_low_pct=pl.when(enough).then(pl.col("skill_low") * 100),
+        record_skill_high_pct=pl.when(enough).then(pl.col("skill_high") * 100),
         record_evaluated="evaluated",
         confidence="score",
         confidence_rests=pl.Series(map(confidence_sentence, confidence.rows(named=True)), dtype=pl.String),

@@ -3,8 +3,10 @@
 import polars as pl
 
 from ldtm_platform.dashboard.figures.history import adjusted_closes
-from ldtm_platform.evaluation.confidence import MIN_EVIDENCE
+from ldtm_platform.evaluation.comparison import with_interval
+from ldtm_platform.evaluation.confidence import MIN_EVIDENCE, STEPS
 from ldtm_platform.evaluation.confidence_words import confidence_sentence, record_words
+from ldtm_platform.horizons import HORIZONS
 
 BUCKETS = {"bullish": "▲ bullish", "neutral": "■ neutral", "bearish": "▼ bearish"}
 SPARK_SESSIONS = 30
@@ -16,12 +18,13 @@ def rows(signals: pl.DataFrame, confidence: pl.DataFrame, sparks: pl.DataFrame) 
     """One row a ticker, highest implied one-month return first.
 
     signals: as reads.signals. confidence: as reads.confidence, of the same session. sparks: as `sparklines`.
-    Skills are in percent, against persistence; null where the record is not enough.
+    Skills and their intervals are in percent, against persistence; null where the record is not enough.
     """
+    known = signals
+    for horizon in HORIZONS:
+        known = known.join(_record(confidence, horizon), on="ticker", how="left")
     return (
-        signals.join(_record(confidence, "next_day"), on="ticker", how="left")
-        .join(_record(confidence, "one_month"), on="ticker", how="left")
-        .join(sparks, on="ticker", how="left")
+        known.join(sparks, on="ticker", how="left")
         .with_columns(
             next_day_pct=_pct(pl.col("next_day_close_pred"), pl.col("run_date_close")),
             one_month_pct=_pct(pl.col("one_month_close_pred"), pl.col("run_date_close")),
@@ -65,10 +68,15 @@ def sparklines(closes: pl.DataFrame, splits: pl.DataFrame, signals: pl.DataFrame
 
 def _record(confidence: pl.DataFrame, horizon: str) -> pl.DataFrame:
     known = confidence.filter(pl.col("horizon") == horizon)
-    return known.select(
+    enough = pl.col("evidence") >= MIN_EVIDENCE
+    return with_interval(known, known["evaluated"], STEPS[horizon]).select(
         "ticker",
         pl.col("score").alias(f"{horizon}_confidence"),
-        pl.when(pl.col("evidence") >= MIN_EVIDENCE).then((1 - pl.col("rel_mae")) * 100).alias(f"{horizon}_skill_pct"),
+        pl.when(enough).then(pl.col("rel_mae")).alias(f"{horizon}_rel_mae"),
+        pl.when(enough).then(pl.col("rel_mae_log_se")).alias(f"{horizon}_rel_mae_log_se"),
+        pl.when(enough).then((1 - pl.col("rel_mae")) * 100).alias(f"{horizon}_skill_pct"),
+        pl.when(enough).then(pl.col("skill_low") * 100).alias(f"{horizon}_skill_low"),
+        pl.when(enough).then(pl.col("skill_high") * 100).alias(f"{horizon}_skill_high"),
         pl.col("evaluated").alias(f"{horizon}_n"),
         pl.col("evidence").alias(f"{horizon}_evidence"),
         pl.format("{} / {}", "hits", "directions").alias(f"{horizon}_right"),

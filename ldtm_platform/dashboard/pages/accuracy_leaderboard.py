@@ -12,6 +12,7 @@ from ldtm_platform.dashboard.page import Page, Place, no_callbacks
 from ldtm_platform.dashboard.parts import controls, graphs, grids, made_up, states, tiles
 from ldtm_platform.dashboard.parts.grids import column
 from ldtm_platform.dashboard.parts.text import number, percent, plural
+from ldtm_platform.evaluation.comparison import Comparison, alike, compared
 from ldtm_platform.settings import Settings
 from ldtm_platform.universe import SURVIVORSHIP, Universe, load_universe
 from ldtm_platform.warehouse import reads, screens
@@ -47,7 +48,9 @@ _COLUMNS = (
         kind="skill",
         minWidth=132,
         n="evaluated_days",
-        tip="1 − error / tomorrow-is-today's, errors as mean |ln(forecast / close)|",
+        bounds=("skill_low_pct", "skill_high_pct"),
+        tip="1 − error / tomorrow-is-today's, errors as mean |ln(forecast / close)|. ✓ all of its 95 % interval is "
+        "above 0, ○ no proof: above 0 and the interval is not, ✕ at or below 0",
     ),
     column(
         "record_skill_pct",
@@ -55,6 +58,7 @@ _COLUMNS = (
         kind="skill",
         minWidth=140,
         n="record_evaluated",
+        bounds=("record_skill_low_pct", "record_skill_high_pct"),
         tip="The same over the whole record, up to two years",
     ),
     column("record", "Record", tip="Hits / n over the whole record, up to two years"),
@@ -97,36 +101,25 @@ def page(settings: Settings) -> Page:
             return html.Div([_head(universe, place, accuracy, None), states.empty("Nothing is scored yet", why)])
         board = leaderboard.ranked(accuracy, directions, confidence)
         notice = made_up.notice(made, made.simulated, then="They are left out." if made.apart else "")
-        return _filled(universe, place, board, directions, confidence, notice=notice)
+        head = _head(universe, place, board, directions)
+        if place.group and place.group not in universe.groups:
+            why = f"The universe file has no group {place.group}: it has {', '.join(sorted(universe.groups))}."
+            return html.Div([head, states.empty("No such group", why, ("ldtm universe",))])
+        members = universe.groups[place.group] if place.group else board["ticker"].to_list()
+        shown, recorded = (frame.filter(pl.col("ticker").is_in(list(members))) for frame in (board, confidence))
+        pooled = compared(screens.losses_30d(engine, shown["ticker"].to_list()), "next_day")
+        return html.Div(
+            [
+                head,
+                notice,
+                _luck(board),
+                tiles.tiles(_tiles(shown, board, pooled)),
+                _table(shown, board, pooled),
+                _record(recorded),
+            ]
+        )
 
     return Page(KEY, TITLE, layout, no_callbacks)
-
-
-def _filled(
-    universe: Universe,
-    place: Place,
-    board: pl.DataFrame,
-    directions: pl.DataFrame,
-    confidence: pl.DataFrame,
-    *,
-    notice: Component | None,
-) -> Component:
-    head = _head(universe, place, board, directions)
-    if place.group and place.group not in universe.groups:
-        why = f"The universe file has no group {place.group}: it has {', '.join(sorted(universe.groups))}."
-        return html.Div([head, states.empty("No such group", why, ("ldtm universe",))])
-    members = list(universe.groups[place.group]) if place.group else board["ticker"].to_list()
-    shown, recorded = (frame.filter(pl.col("ticker").is_in(members)) for frame in (board, confidence))
-    return html.Div(
-        [
-            head,
-            notice,
-            _luck(board),
-            tiles.tiles(_tiles(shown, board)),
-            _table(shown, board),
-            _record(recorded),
-        ]
-    )
 
 
 def _head(universe: Universe, place: Place, board: pl.DataFrame, directions: pl.DataFrame | None) -> Component:
@@ -161,7 +154,7 @@ def _luck(board: pl.DataFrame) -> Component:
     )
 
 
-def _tiles(shown: pl.DataFrame, board: pl.DataFrame) -> list[Component]:
+def _tiles(shown: pl.DataFrame, board: pl.DataFrame, pooled: Comparison) -> list[Component]:
     hits, n = int(shown["correct_directions"].sum()), int(shown["evaluated_directions"].sum())
     days = int(shown["evaluated_days"].sum())
     own, naive = (leaderboard.pooled(shown, name) for name in leaderboard.ERRORS)
@@ -175,7 +168,7 @@ def _tiles(shown: pl.DataFrame, board: pl.DataFrame) -> list[Component]:
         tiles.tile("Base rate", percent(board["base_rate_pct"][0], 1), "always saying the commoner direction"),
         tiles.tile(
             "Error, pooled",
-            tiles.skill_badge(*leaderboard.standing(shown)),
+            tiles.skill_badge(pooled),
             f"{percent(own)} beside tomorrow-is-today's {percent(naive)}",
         ),
         tiles.tile(
@@ -186,7 +179,7 @@ def _tiles(shown: pl.DataFrame, board: pl.DataFrame) -> list[Component]:
     ]
 
 
-def _table(shown: pl.DataFrame, board: pl.DataFrame) -> Component:
+def _table(shown: pl.DataFrame, board: pl.DataFrame, pooled: Comparison) -> Component:
     low, high = (pl.col(name).round(0).cast(pl.Int64).cast(pl.String) for name in ("low_pct", "high_pct"))
     rows = shown.with_columns(
         hits_of_n=pl.format("{} / {}", "correct_directions", "evaluated_directions"),
@@ -194,7 +187,6 @@ def _table(shown: pl.DataFrame, board: pl.DataFrame) -> Component:
         record=pl.format("{} / {}", "record_hits", "record_n"),
     )
     n = _most(board, "evaluated_days")
-    verdict = tiles.verdict(*leaderboard.standing(shown))
     single = "" if n >= tiles.ENOUGH else f" For a single ticker {n} sessions are not enough evidence yet."
     return grids.grid(
         "leaderboard",
@@ -202,7 +194,7 @@ def _table(shown: pl.DataFrame, board: pl.DataFrame) -> Component:
         rows.select(grids.fields(_COLUMNS)).rows(named=True),
         title="The last 30 days, by shrunk direction accuracy",
         note=f"As of {_latest(board)}, n up to {n} sessions a ticker; in-sample and late forecasts are "
-        f"left out. Error, pooled: {verdict}.{single} {SURVIVORSHIP}",
+        f"left out. Error, pooled: {tiles.verdict(pooled)}.{single} {SURVIVORSHIP}",
         row_id="ticker",
         height=640,
         file_name=f"accuracy_{_latest(board)}",
@@ -216,13 +208,11 @@ def _record(confidence: pl.DataFrame) -> Component:
         most = _most(confidence, "directions")
         return graphs.without_graph(title, tiles.not_enough(most, of="evaluated direction"))
     above = drawn.filter(pl.col("wilson_low") > pl.col("base_rate")).height
-    skill = drawn["rel_mae"].median()
     n = _most(drawn, "directions")
-    verdict = tiles.verdict(1 - skill, n) if isinstance(skill, float) else tiles.verdict(None, 0)
     note = (
         f"As of {drawn['run_date'][0]}, up to {n} sessions a ticker. The interval of {above} of {drawn.height} lies "
         f"above the base rate; by luck alone {number(0.025 * drawn.height, 0)} or so would. "
-        f"Error of the median ticker: {verdict}."
+        f"Error of the median ticker: {tiles.verdict(alike(drawn, 'next_day'))}."
     )
     return graphs.graph(
         "record",

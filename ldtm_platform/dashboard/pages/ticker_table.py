@@ -6,7 +6,7 @@ import polars as pl
 from dash.development.base_component import Component
 
 from ldtm_platform.dashboard.figures import history as drawable
-from ldtm_platform.dashboard.parts import grids, tiles
+from ldtm_platform.dashboard.parts import grids
 from ldtm_platform.dashboard.parts.grids import column
 
 ROWS = 63
@@ -33,11 +33,10 @@ _COLUMNS = (
 )
 
 
-def forecast_grid(ticker: str, history: pl.DataFrame, chosen: dict[str, Any]) -> Component:
-    """The newest forecasts up to the chosen session, newest first."""
+def forecast_grid(ticker: str, history: pl.DataFrame, chosen: dict[str, Any], said: str) -> Component:
+    """The newest forecasts up to the chosen session, newest first. said: what their record is worth, in a sentence."""
     newest = history.tail(ROWS).reverse()
     scored = drawable.errors(history, "next_day")
-    n, _, _, skill = drawable.mean_errors(scored)
     rows = newest.join(scored.select("run_date", "error_pct", "persistence_error_pct"), on="run_date", how="left")
     shown = rows.sort("run_date", descending=True).with_columns(
         pl.col(pl.Date).dt.to_string("iso"), direction=_direction(), how=_how()
@@ -48,7 +47,7 @@ def forecast_grid(ticker: str, history: pl.DataFrame, chosen: dict[str, Any]) ->
         _COLUMNS,
         shown.select(names).rows(named=True),
         title="Forecasts and what came true",
-        note=f"The newest {newest.height} up to {chosen['run_date']}. Next day: {tiles.verdict(skill, n)}.",
+        note=f"The newest {newest.height} up to {chosen['run_date']}. {said}",
         row_id="run_date",
         height=420,
         file_name=f"{ticker}_forecasts",

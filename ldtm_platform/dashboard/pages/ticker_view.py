@@ -1,8 +1,5 @@
 """Ticker View: one ticker's price, what was forecast for each session, how wrong that was, and the model behind it."""
 
-from dataclasses import dataclass
-from datetime import date
-from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -13,48 +10,20 @@ from dash.development.base_component import Component
 from ldtm_platform.dashboard.figures import history as drawable
 from ldtm_platform.dashboard.figures.ticker import NAMES, TITLES, error_figure, price_figure
 from ldtm_platform.dashboard.page import Page, Place, no_callbacks
+from ldtm_platform.dashboard.pages.ticker_read import View, read_view
 from ldtm_platform.dashboard.pages.ticker_table import forecast_grid
 from ldtm_platform.dashboard.parts import controls, graphs, made_up, states, tiles
 from ldtm_platform.dashboard.parts.model_card import model_card
 from ldtm_platform.dashboard.parts.text import change, day, money, number, plural
-from ldtm_platform.evaluation.confidence import STEPS
+from ldtm_platform.evaluation.comparison import Comparison, compared
 from ldtm_platform.evaluation.confidence_words import confidence_sentence
-from ldtm_platform.horizons import HORIZONS, SESSIONS_A_MONTH
+from ldtm_platform.horizons import HORIZONS
 from ldtm_platform.settings import Settings
 from ldtm_platform.universe import load_universe
-from ldtm_platform.warehouse import reads, screens
+from ldtm_platform.warehouse import screens
 from ldtm_platform.warehouse.provenance import provenance
 
 KEY, TITLE = "ticker_view", "Ticker View"
-# A year, and the month before it whose one-month forecasts fall into it.
-YEAR = 252
-SHOWN = YEAR + SESSIONS_A_MONTH
-# A month's errors overlap: two years of them are enough evidence, one is not.
-LONGER = 2 * YEAR + SESSIONS_A_MONTH
-
-
-@dataclass(frozen=True)
-class View:
-    """What the page draws: snapshots and closes in one price basis, the snapshot looked at, and the sessions around."""
-
-    ticker: str
-    history: pl.DataFrame
-    longer: pl.DataFrame
-    closes: pl.DataFrame
-    chosen: dict[str, Any]
-    around: dict[str, date | None]
-    card: pl.DataFrame
-    confidence: pl.DataFrame
-
-    @cached_property
-    def next_day_errors(self) -> pl.DataFrame:
-        """Of the year that is drawn."""
-        return drawable.errors(self.history, "next_day")
-
-    @cached_property
-    def one_month_errors(self) -> pl.DataFrame:
-        """Of two years."""
-        return drawable.errors(self.longer, "one_month")
 
 
 def page(settings: Settings) -> Page:
@@ -71,29 +40,6 @@ def page(settings: Settings) -> Page:
         return html.Div([_head(listed, ticker, view, place), notice, *_body(view)])
 
     return Page(KEY, TITLE, layout, no_callbacks)
-
-
-def read_view(engine: sa.Engine, ticker: str, session: date | None) -> View | None:
-    """Everything that the page draws of a ticker as of a session (the latest when None); None without a forecast."""
-    history = screens.ticker_history(engine, ticker, session=session, last=LONGER)
-    if history.is_empty():
-        return None
-    chosen = history.row(-1, named=True)
-    first, run_date = history["run_date"][0], chosen["run_date"]
-    raw = screens.closes(engine, [ticker], start=first, end=chosen["one_month_target_date"])
-    closes = drawable.adjusted_closes(raw, reads.splits(engine, [ticker]))
-    restated = drawable.in_shown_basis(history, closes)
-    year = restated.tail(SHOWN)
-    return View(
-        ticker=ticker,
-        history=year,
-        longer=restated,
-        closes=closes.filter(pl.col("date") >= year["run_date"][0]),
-        chosen=restated.row(-1, named=True),
-        around=screens.sessions_around(engine, run_date, ticker),
-        card=screens.model_card(engine, ticker),
-        confidence=screens.ticker_confidence(engine, ticker, run_date),
-    )
 
 
 def _head(listed: tuple[str, ...], ticker: str, view: View | None, place: Place) -> Component:
@@ -149,11 +95,14 @@ def _body(view: View) -> list[Component]:
         tiles.tiles(_tiles(view)),
         _price(view),
         html.Div(
-            [_errors(view, "next_day", view.next_day_errors), _errors(view, "one_month", view.one_month_errors)],
+            [
+                _errors(view, "next_day", view.next_day_errors, view.next_day),
+                _errors(view, "one_month", view.one_month_errors, compared(view.one_month_errors, "one_month")),
+            ],
             className="two",
         ),
         _confidence(view),
-        forecast_grid(view.ticker, view.history, view.chosen),
+        forecast_grid(view.ticker, view.history, view.chosen, _record(view)),
         model_card(view.ticker, view.card, view.chosen),
     ]
 
@@ -169,11 +118,10 @@ def _tiles(view: View) -> list[Component]:
         )
         for horizon in HORIZONS
     ]
-    n, _, _, skill = drawable.mean_errors(view.next_day_errors)
     return [
         tiles.tile("Close", money(close), f"{chosen['run_date']}"),
         *forecasts,
-        tiles.tile("Next-day skill, last year", tiles.skill_badge(skill, n), "against tomorrow-is-today"),
+        tiles.tile("Next-day skill, last year", tiles.skill_badge(view.next_day), "against tomorrow-is-today"),
         _confidence_tile(view.confidence),
     ]
 
@@ -207,11 +155,10 @@ def _confidence(view: View) -> Component:
 
 
 def _price(view: View) -> Component:
-    n, _, _, skill = drawable.mean_errors(view.next_day_errors)
     note = (
         f"Each forecast stands at the session it was made for, not at the day it was made. As of "
         f"{day(view.chosen['run_date'])}: the last {plural(view.history.height, 'forecast session')}, prices in the "
-        f"share count of the last close drawn. Next day: {tiles.verdict(skill, n)}."
+        f"share count of the last close drawn. {_record(view)}"
     )
     return graphs.graph(
         "price",
@@ -224,17 +171,22 @@ def _price(view: View) -> Component:
     )
 
 
-def _errors(view: View, horizon: str, scored: pl.DataFrame) -> Component:
-    n, own, naive, skill = drawable.mean_errors(scored)
+def _record(view: View) -> str:
+    """What the record of the next days and Mondays is worth."""
+    return f"Next day: {tiles.verdict(view.next_day)}. Next Monday: {tiles.verdict(view.next_monday)}."
+
+
+def _errors(view: View, horizon: str, scored: pl.DataFrame, found: Comparison) -> Component:
     title = f"{TITLES[horizon]}: error beside tomorrow-is-today"
-    steps = STEPS[horizon]
-    if n // steps < tiles.ENOUGH:
+    n, steps = found.n, found.steps
+    if found.independent < tiles.ENOUGH:
         kind = "matured" if steps == 1 else f"independent {NAMES[horizon].replace(' ', '-')}"
-        return graphs.without_graph(title, tiles.not_enough(n // steps, of=f"{kind} forecast"))
-    overlap = f" {n} forecasts of {steps} sessions overlap and count as {n // steps}." if steps > 1 else ""
+        return graphs.without_graph(title, tiles.not_enough(found.independent, of=f"{kind} forecast"))
+    own, naive = drawable.mean_errors(scored)
+    overlap = f" {n} forecasts of {steps} sessions overlap and count as {found.independent}." if steps > 1 else ""
     note = html.Span(
         [
-            tiles.skill_badge(skill, n // steps),
+            tiles.skill_badge(found),
             f" As of {view.chosen['run_date']}. Mean error {number(own)} %, tomorrow-is-today {number(naive)} %, "
             f"targets {scored['target_date'][0]} to {scored['target_date'][-1]}.{overlap}",
         ]

@@ -12,7 +12,8 @@ from ldtm_platform.dashboard.page import Page, Place, no_callbacks
 from ldtm_platform.dashboard.parts import controls, grids, made_up, states, tiles
 from ldtm_platform.dashboard.parts.aria import aria
 from ldtm_platform.dashboard.parts.grids import column
-from ldtm_platform.dashboard.parts.text import plural
+from ldtm_platform.dashboard.parts.text import number, plural
+from ldtm_platform.evaluation.comparison import Comparison, alike
 from ldtm_platform.settings import Settings
 from ldtm_platform.universe import Universe, load_universe
 from ldtm_platform.warehouse import reads, screens
@@ -22,6 +23,10 @@ KEY, TITLE = "todays_predictions", "Today's Predictions"
 # Calendar days that hold SPARK_SESSIONS sessions, whatever the holidays.
 _SPARK_DAYS = 48
 _SCORE = "0 to 100; … is not enough evidence yet (21 independent forecasts are needed)"
+_SKILL = (
+    "1 − error / tomorrow-is-today's over the record, of |ln(forecast / close)|. ✓ all of its 95 % interval is above "
+    "0, ○ no proof: above 0 and the interval is not, ✕ at or below 0"
+)
 
 _COLUMNS = (
     column("ticker", "Ticker", pinned="left", minWidth=80, maxWidth=90, cellRenderer="TickerLink", filter=True),
@@ -65,9 +70,18 @@ _COLUMNS = (
         kind="skill",
         minWidth=140,
         n="next_day_n",
-        tip="1 − error / tomorrow-is-today's over the record, of |ln(forecast / close)|; ✕ is below 0",
+        bounds=("next_day_skill_low", "next_day_skill_high"),
+        tip=_SKILL,
     ),
-    column("one_month_skill_pct", "Skill, one month", kind="skill", minWidth=132, n="one_month_n"),
+    column(
+        "one_month_skill_pct",
+        "Skill, one month",
+        kind="skill",
+        minWidth=132,
+        n="one_month_n",
+        bounds=("one_month_skill_low", "one_month_skill_high"),
+        tip=_SKILL,
+    ),
     column(
         "made",
         "Made",
@@ -172,6 +186,7 @@ def _chips(place: Place, in_group: pl.DataFrame) -> Component:
 def _tiles(rows: pl.DataFrame) -> list[Component]:
     return [
         _skill_tile(rows, "next_day", "Next-day skill, median ticker"),
+        _skill_tile(rows, "next_monday", "Next-Monday skill, median ticker"),
         _skill_tile(rows, "one_month", "One-month skill, median ticker"),
         tiles.tile("Forecasts", f"{rows.height}", _how_made(rows)),
         tiles.tile(
@@ -183,20 +198,20 @@ def _tiles(rows: pl.DataFrame) -> list[Component]:
 
 
 def _skill_tile(rows: pl.DataFrame, horizon: str, label: str) -> Component:
-    skill, evidence, known = _median_skill(rows, horizon)
-    better = known.filter(known > 0).len()
-    detail = f"{better} of {plural(known.len(), 'ticker')} had a smaller error than tomorrow-is-today"
-    if known.is_empty():
-        detail = "forecasts that overlap count as one" if horizon == "one_month" else "counted from the first target on"
-    return tiles.tile(label, tiles.skill_badge(skill, evidence), detail)
+    lows = rows[f"{horizon}_skill_low"].drop_nulls()
+    detail = (
+        f"the interval of {lows.filter(lows > 0).len()} of {plural(lows.len(), 'ticker')} lies above 0; "
+        f"by luck alone {number(0.025 * lows.len(), 0)} or so would"
+    )
+    if lows.is_empty():
+        detail = "counted from the first target on" if horizon == "next_day" else "forecasts that overlap count as one"
+    return tiles.tile(label, tiles.skill_badge(_median_ticker(rows, horizon)), detail)
 
 
-def _median_skill(rows: pl.DataFrame, horizon: str) -> tuple[float | None, int, pl.Series]:
-    """The median skill of the tickers with enough evidence, the median evidence of all, and those skills (percent)."""
-    known, evidence = rows[f"{horizon}_skill_pct"].drop_nulls(), rows[f"{horizon}_evidence"].median()
-    median = known.median()
-    skill = median / 100 if isinstance(median, float) else None
-    return skill, int(evidence) if isinstance(evidence, float) else 0, known
+def _median_ticker(rows: pl.DataFrame, horizon: str) -> Comparison:
+    """Of the tickers with enough evidence."""
+    names = {"rel_mae": "rel_mae", "rel_mae_log_se": "rel_mae_log_se", "evaluated": "n"}
+    return alike(rows.select(**{name: f"{horizon}_{own}" for name, own in names.items()}), horizon)
 
 
 def _how_made(rows: pl.DataFrame) -> str:
@@ -211,14 +226,15 @@ def _table(shown: pl.DataFrame, session: date, place: Place, made: Provenance) -
         shown.with_columns(prices=whose).select(grids.fields(columns)).with_columns(pl.col(pl.Date).dt.to_string("iso"))
     )
     chosen = " and ".join(filter(None, (place.group and f"group {place.group}", place.bucket)))
-    skill, evidence, _ = _median_skill(made.poolable(shown), "next_day")
+    pooled = made.poolable(shown)
+    said = {horizon: tiles.verdict(_median_ticker(pooled, horizon)) for horizon in ("next_day", "next_monday")}
     return grids.grid(
         "predictions",
         columns,
         formatted.rows(named=True),
         title=f"{plural(shown.height, 'prediction')}" + (f": {chosen}" if chosen else ""),
-        note=f"As of {session}, by implied one-month return. Next day, median ticker: "
-        f"{tiles.verdict(skill, evidence)}.",
+        note=f"As of {session}, by implied one-month return. Median ticker, next day: {said['next_day']}; "
+        f"next Monday: {said['next_monday']}.",
         row_id="ticker",
         height=640,
         file_name=f"predictions_{session}",

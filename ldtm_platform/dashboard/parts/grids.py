@@ -48,6 +48,7 @@ def column(
     tip: str | None = None,
     digits: int = 2,
     n: str | None = None,
+    bounds: tuple[str, str] | None = None,
     under: str | None = None,
     rests: str | None = None,
     csv: bool = True,
@@ -57,8 +58,10 @@ def column(
 
     Rows hold plain values (None where unknown): the CSV gets those, the screen gets them as `kind` says: text, day,
     number, money, percent, count, change (▲ ▼ and sign), score (… below enough evidence), bucket (▲ bullish) or skill
-    (✓ ✕ and percent, with n from the field that `n` names). A score has the field `under` below it, and the sentence of
-    the field `rests` beside it while the mouse or the keyboard is on it. `csv=False` leaves the column out of the CSV.
+    (percent, with n from the field that `n` names and, in its tooltip, the 95 % interval from the fields that `bounds`
+    names: ✓ where that lies above 0, ○ where it does not or is not known, ✕ where the skill itself is not above 0). A
+    score has the field `under` below it, and the sentence of the field `rests` beside it while the mouse or the
+    keyboard is on it. `csv=False` leaves the column out of the CSV.
     """
     definition: dict[str, Any] = {"field": field, "headerName": title, **more}
     if rests:
@@ -66,12 +69,14 @@ def column(
     if kind in _NUMERIC:
         definition |= {"type": "numericColumn", "valueFormatter": {"function": f"ldtm.{kind}(params.value, {digits})"}}
     elif kind == "skill":
+        low, high = bounds or ("", "")
         definition |= {
             "type": "numericColumn",
-            "valueFormatter": {"function": f"ldtm.skill(params.value, params.data, '{n or ''}')"},
+            "valueFormatter": {"function": f"ldtm.skill(params.value, params.data, '{n or ''}', '{low}')"},
+            "tooltipValueGetter": {"function": f"ldtm.between(params.data, '{low}', '{high}')"},
             "cellClassRules": {
                 "skill-text worse": "params.value != null && params.value <= 0",
-                "skill-text better": "params.value != null && params.value > 0",
+                "skill-text better": f"params.value > 0 && params.data['{low}'] > 0",
             },
         }
     elif kind == "spark":
@@ -80,31 +85,34 @@ def column(
         definition["valueFormatter"] = {"function": "ldtm.bucket(params.value)"}
     if tip:
         definition["headerTooltip"] = tip
-    definition["context"] = {"csv": csv, "n": n, "under": under, "rests": rests}
+    beside = {
+        "n": n,
+        "95 % from": bounds and bounds[0],
+        "95 % to": bounds and bounds[1],
+        "what it rests on": rests,
+    }
+    definition["context"] = {
+        "csv": csv,
+        "under": under,
+        "beside": {words: name for words, name in beside.items() if name},
+    }
     return definition
 
 
 def fields(columns: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The fields that the columns read from a row: their own, the counts beside skills, what scores rest on."""
+    """The fields that the columns read from a row: their own, and what stands beside skills and below scores."""
     own = [str(definition["field"]) for definition in columns]
-    beside = [
-        str(each["context"][part]) for part in ("n", "under", "rests") for each in columns if each["context"][part]
-    ]
-    return list(dict.fromkeys([*own, *beside]))
+    beside = [str(name) for each in columns for name in each["context"]["beside"].values()]
+    under = [str(each["context"]["under"]) for each in columns if each["context"]["under"]]
+    return list(dict.fromkeys([*own, *beside, *under]))
 
 
 def _with_hidden(columns: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The columns, and one that does not show for each count and for what each score rests on: the CSV has it."""
+    """The columns, and one that does not show for each count, bound and what a score rests on: the CSV has it."""
     hidden = [
-        {
-            "field": each["context"][part],
-            "headerName": f"{each['headerName']}: {words}",
-            "hide": True,
-            "context": {"csv": True},
-        }
-        for part, words in (("n", "n"), ("rests", "what it rests on"))
+        {"field": name, "headerName": f"{each['headerName']}: {words}", "hide": True, "context": {"csv": True}}
         for each in columns
-        if each["context"][part]
+        for words, name in each["context"]["beside"].items()
     ]
     return [*(dict(each) for each in columns), *hidden]
 

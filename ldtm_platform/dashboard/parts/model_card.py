@@ -13,6 +13,9 @@ from dash.development.base_component import Component
 from ldtm_platform.dashboard.parts import states
 from ldtm_platform.dashboard.parts.aria import aria, data
 from ldtm_platform.dashboard.parts.text import MISSING, change, day, number
+from ldtm_platform.dashboard.parts.tiles import GLYPHS
+from ldtm_platform.evaluation.comparison import Outcome
+from ldtm_platform.evaluation.verdict import of_test_part
 from ldtm_platform.horizons import HORIZONS
 
 _PARTS = {"train": "train_loss", "validation": "best_val_loss", "test": "test_loss"}
@@ -34,7 +37,7 @@ def model_card(ticker: str, card: pl.DataFrame, chosen: dict[str, Any]) -> Compo
     return dmc.Paper(
         [
             html.Div([html.H2("Model card"), html.Code(row["version"])], className="section-head"),
-            html.Div(_verdict(row), className="section-note"),
+            html.Div(f"{of_test_part(_skills(row)['test'].get('total'))}.", className="section-note"),
             html.Div([_facts(row, chosen), html.Div([_loss_table(row), _skill_table(row)])], className="two"),
         ],
         withBorder=True,
@@ -45,17 +48,6 @@ def model_card(ticker: str, card: pl.DataFrame, chosen: dict[str, Any]) -> Compo
 
 def _train(ticker: str) -> tuple[str, ...]:
     return (f"ldtm train --ticker {ticker}",)
-
-
-def _verdict(row: dict[str, Any]) -> str:
-    total = _skills(row)["test"].get("total")
-    if total is None:
-        return "The test part was too short to compare with tomorrow-is-today."
-    if total <= 0:
-        return f"No skill on its test part: its loss is {number(-100 * total, 1)} % above tomorrow-is-today's."
-    return (
-        f"Loss {number(100 * total, 1)} % below tomorrow-is-today's on its test part; one test part proves nothing yet."
-    )
 
 
 def _skills(row: dict[str, Any]) -> dict[str, dict[str, float | None]]:
@@ -131,7 +123,10 @@ def _skill_table(row: dict[str, Any]) -> Component:
         ]
         for name in (*HORIZONS, "total")
     ]
-    note = "Skill is 1 − loss / tomorrow-is-today's loss on the same windows: ✕ below zero is worse than no model."
+    note = (
+        "Skill is 1 − loss / tomorrow-is-today's loss on the same windows: ✕ below zero is worse than no model, "
+        "○ above zero on one such part proves nothing."
+    )
     return _table(row, "skill", ("Skill per head", "Validation", "n", "Test", "n"), body, note)
 
 
@@ -154,8 +149,8 @@ def _table(
 def _skill(value: float | None) -> Component:
     if value is None:
         return html.Span(MISSING)
-    kind, glyph = ("better", "✓") if value > 0 else ("worse", "✕")
-    return html.Span(f"{glyph} {number(100 * value, 1)} %", className=f"skill-text {kind}")
+    kind: Outcome = "unproven" if value > 0 else "worse"
+    return html.Span(f"{GLYPHS[kind]} {number(100 * value, 1)} %", className=f"skill-text {kind}")
 
 
 def _instant(value: datetime | None) -> str:

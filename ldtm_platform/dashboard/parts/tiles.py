@@ -6,10 +6,15 @@ import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
 
-from ldtm_platform.dashboard.parts.text import number, plural
+from ldtm_platform.dashboard.parts.text import plural, with_minus
+from ldtm_platform.evaluation import verdict as words
+from ldtm_platform.evaluation.comparison import Comparison, Outcome
+from ldtm_platform.evaluation.confidence import MIN_EVIDENCE
 
 # QUANT: below a month of evaluated sessions nothing is shown as a result.
-ENOUGH = 21
+ENOUGH = MIN_EVIDENCE
+# As ldtm.skill in assets/ldtm.js writes them in tables.
+GLYPHS: dict[Outcome, str] = {"better": "✓", "unproven": "○", "worse": "✕", "unknown": "…"}
 
 
 def tile(label: str, value: str | Component, detail: str | Component | None = None) -> Component:
@@ -34,32 +39,16 @@ def tiles(shown: Sequence[Component]) -> Component:
     return html.Div(list(shown), className="tiles")
 
 
-def verdict(skill: float | None, n: int, *, enough: int = ENOUGH) -> str:
-    """What a skill against persistence (1 - error / persistence's error) on n evaluated sessions means, in words."""
-    if n < enough:
-        return f"Not enough evidence yet: n = {n} of {enough}"
-    if skill is None:
-        return f"Nothing to compare: tomorrow-is-today made no error (n = {n:,})"
-    if skill <= 0:
-        worse = (
-            f"worse than tomorrow-is-today by {number(-100 * skill, 1)} %"
-            if skill < 0
-            else "no better than tomorrow-is-today"
-        )
-        return f"No skill: {worse} (n = {n:,})"
-    return f"Error {number(100 * skill, 1)} % below tomorrow-is-today (n = {n:,})"
+def verdict(found: Comparison) -> str:
+    """What a comparison with persistence means, in words, its interval with them."""
+    return with_minus(words.verdict(found))
 
 
-def skill_badge(skill: float | None, n: int, *, enough: int = ENOUGH) -> Component:
-    """The verdict as a badge whose sign is also a glyph: ✕ no skill, ✓ better, … not enough evidence."""
-    if n < enough or skill is None:
-        kind, glyph = "unknown", "…"
-    elif skill <= 0:
-        kind, glyph = "worse", "✕"
-    else:
-        kind, glyph = "better", "✓"
-    words = verdict(skill, n, enough=enough)
-    return html.Span([html.Span(glyph, className="badge-glyph"), words], className=f"skill-badge {kind}")
+def skill_badge(found: Comparison) -> Component:
+    """The verdict as a badge whose sign is also a glyph: ✓ better, ✕ no skill, ○ no proof, … not enough evidence."""
+    kind = found.outcome
+    glyph = html.Span(GLYPHS[kind], className="badge-glyph")
+    return html.Span([glyph, verdict(found)], className=f"skill-badge {kind}")
 
 
 def not_enough(n: int, *, enough: int = ENOUGH, of: str = "evaluated session") -> Component:
