@@ -11,7 +11,7 @@ from ldtm_platform.horizons import HORIZONS
 BUCKETS = {"bullish": "▲ bullish", "neutral": "■ neutral", "bearish": "▼ bearish"}
 SPARK_SESSIONS = 30
 # What a confidence rests on, of each ticker and horizon.
-RECORD = ("hits", "directions", "wilson_low", "wilson_high", "base_rate", "rel_mae", "coverage", "promises")
+RECORD = ("hits", "directions", "wilson_low", "wilson_high", "base_rate", "coverage", "promises")
 
 
 def rows(signals: pl.DataFrame, confidence: pl.DataFrame, sparks: pl.DataFrame) -> pl.DataFrame:
@@ -43,7 +43,7 @@ def resting(rows: pl.DataFrame) -> str:
     scored = rows.filter(pl.col("one_month_confidence").is_not_null())
     if scored.is_empty():
         return "of one-month forecasts: none has enough evidence yet"
-    medians = {name: scored[f"one_month_{name}"].median() for name in RECORD}
+    medians = {name: scored[f"one_month_{name}"].median() for name in (*RECORD, "rel_mae")}
     return (
         f"of {scored.height} with enough evidence; 95 of 100 without skill stay below 21. Median ticker: "
         f"{record_words(medians)}"
