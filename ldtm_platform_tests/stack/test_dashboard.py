@@ -26,7 +26,7 @@ NEEDED = ("LDTM_DASHBOARD_PASSWORD", "LDTM_READER_URL", "LLM_API_KEY", "PATH", "
 
 
 def test_it_gets_its_own_settings_and_nobody_elses_secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(os, "environ", dict.fromkeys((*SECRETS, *NEEDED), "x"))
+    monkeypatch.setattr(os, "environ", dict.fromkeys((*SECRETS, *NEEDED), "https://x"))
     variables = {"DAGSTER_HOME": "x", "LDTM_UNIVERSE": "x"}
     given = environment_without(Settings(home=tmp_path), variables, NOT_ITS_BUSINESS)
     assert set(given) - {"LDTM_SUPERVISOR"} >= {*NEEDED, "LDTM_UNIVERSE"}
