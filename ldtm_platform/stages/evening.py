@@ -6,13 +6,12 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from ldtm_platform.evaluation.evidence import WINDOW_SESSIONS
 from ldtm_platform.stages.signal import lacks_signal
 from ldtm_platform.strategy.summary import FUNDS
 from ldtm_platform.warehouse import owed, reads
 
 # A run that dies while it adds late tickers leaves part of a session undone: in so many each ticker is looked at.
-RECENT_SESSIONS = 21
+RECENT_SESSIONS = 5
 
 
 @dataclass(frozen=True)
@@ -45,11 +44,8 @@ def evening_of(engine: sa.Engine, session: date) -> Evening:
 
 
 def earlier_holes(engine: sa.Engine, forecast: Sequence[date], before: date) -> Holes:
-    """What the forecast sessions before one lack: part of the confidence in recent ones, all of it in older ones.
-
-    Further back than the forecasts that a confidence rests on, nobody looks.
-    """
-    earlier = [session for session in forecast if session < before][-WINDOW_SESSIONS:]
+    """What the forecast sessions before one lack: part of the confidence in recent ones, all of it in older ones."""
+    earlier = [session for session in forecast if session < before]
     partly = owed.unscored(engine, earlier[-RECENT_SESSIONS:])["run_date"]
     unscored = {*partly, *owed.unscored_sessions(engine, earlier)}
     return Holes(tuple(sorted(unscored)), tuple(owed.unsignalled_sessions(engine, earlier, FUNDS)))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 import sqlalchemy as sa
@@ -12,6 +12,8 @@ from ldtm_platform.stages.evening import earlier_holes, evening_of
 from ldtm_platform.warehouse import reads, repairs
 
 NAMED = 8
+# As far back as a confidence looks: holes that are older matter to no figure of today.
+LOOK_BACK = timedelta(days=732)
 
 # Of these each ticker tells what failed.
 _TOLD_BY_TICKER = ("bars", "hourly bars", "features")
@@ -67,7 +69,7 @@ def platform_status(
         pl.col("trained_through").is_not_null() & pl.col("last_snapshot").ne_missing(session) & ~halted & ~delisted
     )
     costs = reads.stage_costs(engine).drop("id")
-    forecast = reads.forecast_sessions(engine)
+    forecast = reads.forecast_sessions(engine, session - LOOK_BACK)
     late = bars_late.filter(pl.col("state").is_null() | (pl.col("state") == "ok"))
     problems = [
         *_each(frame.filter(pl.col("state").is_not_null() & (pl.col("state") != "ok") & ~delisted)),

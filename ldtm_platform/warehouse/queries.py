@@ -145,7 +145,7 @@ ORDER BY finished_at, id"""
 # One look into the index a session: DISTINCT would read every snapshot of every ticker.
 FORECAST_SESSIONS = """
 WITH RECURSIVE walk AS (
-    SELECT min(run_date) AS run_date FROM ldtm_daily_snapshots
+    SELECT min(run_date) AS run_date FROM ldtm_daily_snapshots WHERE run_date >= :since
     UNION ALL
     SELECT (SELECT min(s.run_date) FROM ldtm_daily_snapshots s WHERE s.run_date > walk.run_date)
     FROM walk WHERE walk.run_date IS NOT NULL

@@ -129,9 +129,9 @@ def freshness(engine: sa.Engine) -> pl.DataFrame:
     return selected(engine, queries.FRESHNESS)
 
 
-def forecast_sessions(engine: sa.Engine) -> list[date]:
-    """The sessions that have snapshots, oldest first."""
-    return selected(engine, queries.FORECAST_SESSIONS)["run_date"].to_list()
+def forecast_sessions(engine: sa.Engine, since: date) -> list[date]:
+    """The sessions from a day on that have snapshots, oldest first."""
+    return selected(engine, queries.FORECAST_SESSIONS, since=since)["run_date"].to_list()
 
 
 def halted_tickers(engine: sa.Engine, session: date) -> list[str]:
