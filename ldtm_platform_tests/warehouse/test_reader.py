@@ -26,6 +26,7 @@ ARGUMENTS: dict[str, object] = {
     "tickers": list(TICKERS),
     "ticker": "AAPL",
     "session": LAST,
+    "since": date(2020, 1, 2),
     "family": "ldtm",
     "through": LAST,
     "first": date(2026, 1, 2),
